@@ -1,0 +1,42 @@
+# Short names for the scripts in Cluster/dev and Tests; each of them can also be run by itself.
+#   make run ARGS="--http-port 8081"      further words for `relay standalone`
+#   make test ONLY=lint                   some steps only: lint, build, unit, interop
+#   make bench ARGS="cpu memory"          some suites only
+#   make soak ARGS="--seconds 60"
+#   make fuzz ARGS="300 FuzzFLV"          seconds each, and some targets only
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint format bench soak fuzz clean
+ARGS ?=
+ONLY ?=
+
+help: ## show this list
+	@echo 'edge-relay: make TARGET'
+	@sed -nE 's/^([a-z]+):.*## (.*)$$/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-9s %s\n", $$1, $$2 }'
+
+run: ## build, start a relay with a test picture, say what to open; Ctrl-C ends it
+	@Cluster/dev/run.sh $(ARGS)
+
+build: ## build everything, optimised
+	@Cluster/dev/build.sh
+
+test: ## install what tests need and run them all, real clients included
+	@Tests/Tools/test.sh $(ONLY)
+
+lint: ## formatting, layout and the rules of the wire code
+	@Tests/Tools/lint.sh
+
+format: ## format all Swift files in place
+	@Tests/Tools/lint.sh --fix
+
+bench: ## measure CPU, delay and memory against the floor (20 minutes or more)
+	@Tests/Tools/bench.sh $(ARGS)
+
+soak: ## ten minutes of churn; memory and descriptors must come back
+	@Tests/Tools/bench.sh soak $(ARGS)
+
+fuzz: ## fuzz each parser for a minute
+	@Tests/Tools/fuzz.sh $(ARGS)
+
+clean: ## remove build products and logs
+	@rm -rf .build .build-* Tests/Benchmarks/.build Tests/Fuzz/.build

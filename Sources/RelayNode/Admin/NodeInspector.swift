@@ -1,0 +1,190 @@
+import NIOCore
+package import RelayAPI
+package import RelayCore
+import Synchronization
+
+/// What the admin API asks of a node. Each question is answered by the event loops themselves, so the answers are
+/// consistent per loop and cost the hot path nothing between questions.
+package final class NodeInspector: Sendable {
+    private let services: ConnectionServices
+    private let fanouts: [LoopFanout]
+    let lifecycle: NodeLifecycle
+
+    init(services: ConnectionServices, fanouts: [LoopFanout], lifecycle: NodeLifecycle) {
+        self.services = services
+        self.fanouts = fanouts
+        self.lifecycle = lifecycle
+    }
+
+    /// Whether new work is welcome.
+    var isReady: Bool { lifecycle.state == .running }
+
+    private struct LoopView: Sendable {
+        var status: LoopStatus
+        var bytesIn: UInt64
+        var bytesOut: UInt64
+        var framesIn: UInt64
+        var framesOut: UInt64
+        var bitrateIn: Double
+        var bitrateOut: Double
+        var joins: UInt64
+        var slowDisconnects: UInt64
+        var ledger: LossLedger
+        var viewersByTransport: [String: Int]
+    }
+
+    private func loopViews() async throws -> [LoopView] {
+        var views: [LoopView] = []
+        for fanout in fanouts {
+            views.append(
+                try await fanout.loop.submit {
+                    LoopView(
+                        status: LoopStatus(
+                            index: fanout.index, busy: fanout.busy, flushIntervalMs: fanout.interval.seconds * 1000,
+                            viewers: fanout.viewerCount),
+                        bytesIn: fanout.meter.bytesIn, bytesOut: fanout.meter.bytesOut,
+                        framesIn: fanout.meter.framesIn, framesOut: fanout.meter.framesOut,
+                        bitrateIn: fanout.meter.bitrateIn, bitrateOut: fanout.meter.bitrateOut,
+                        joins: fanout.meter.joins, slowDisconnects: fanout.meter.slowDisconnects,
+                        ledger: fanout.ledger, viewersByTransport: fanout.viewersByTransport)
+                }.get())
+        }
+        return views
+    }
+
+    /// `GET /v1/status`.
+    package func status() async throws -> NodeStatus {
+        let loops = try await loopViews()
+        let hubs = services.directory.all
+        var publishers = 0
+        for hub in hubs where try await hub.home.loop.submit({ hub.hasPublisher }).get() { publishers += 1 }
+        let configuration = services.configuration
+        return NodeStatus(
+            node: configuration.node.name, role: "standalone", state: lifecycle.state.rawValue,
+            version: RelayVersion.current, uptimeSeconds: lifecycle.uptime.seconds, listeners: lifecycle.listeners,
+            streams: hubs.count, publishers: publishers, viewers: loops.reduce(0) { $0 + $1.status.viewers },
+            connections: services.gate.open, maxConnections: services.gate.maxConnections,
+            bytesIn: loops.reduce(0) { $0 &+ $1.bytesIn }, bytesOut: loops.reduce(0) { $0 &+ $1.bytesOut },
+            bitrateIn: loops.reduce(0) { $0 + $1.bitrateIn }, bitrateOut: loops.reduce(0) { $0 + $1.bitrateOut },
+            loops: loops.map(\.status))
+    }
+
+    private struct ReplicaView: Sendable {
+        var viewers = 0
+        var ledger = LossLedger()
+    }
+
+    private func replicaViews(of wanted: StreamName? = nil) async throws -> [StreamName: ReplicaView] {
+        var views: [StreamName: ReplicaView] = [:]
+        for fanout in fanouts {
+            let onLoop = try await fanout.loop.submit {
+                fanout.allReplicas.filter { wanted == nil || $0.name == wanted }.map {
+                    ($0.name, $0.viewerCount, $0.ledger)
+                }
+            }.get()
+            for (name, viewers, ledger) in onLoop {
+                views[name, default: ReplicaView()].viewers += viewers
+                views[name, default: ReplicaView()].ledger += ledger
+            }
+        }
+        return views
+    }
+
+    /// `GET /v1/streams`, by name.
+    package func streams() async throws -> StreamList {
+        let views = try await replicaViews()
+        var summaries: [StreamSummary] = []
+        for hub in services.directory.all.sorted(by: { $0.name < $1.name }) {
+            let viewers = views[hub.name]?.viewers ?? 0
+            summaries.append(try await hub.home.loop.submit { hub.summary(viewers: viewers, now: .now()) }.get())
+        }
+        return StreamList(streams: summaries)
+    }
+
+    /// `GET /v1/streams/{app}/{name}`; nil when there is none.
+    package func stream(_ name: StreamName) async throws -> StreamDetail? {
+        guard let hub = services.directory.hub(named: name) else { return nil }
+        let view = try await replicaViews(of: name)[name] ?? ReplicaView()
+        return try await hub.home.loop.submit {
+            hub.detail(viewers: view.viewers, ledger: view.ledger, now: .now())
+        }.get()
+    }
+
+    /// `GET /v1/viewers`, slowest first, at most `limit`.
+    package func viewers(of name: StreamName?, limit: Int) async throws -> ViewerList {
+        var all: [ViewerStatus] = []
+        for fanout in fanouts {
+            all += try await fanout.loop.submit { fanout.viewerStatuses(of: name, now: .now()) }.get()
+        }
+        all.sort { ($1.lagMs, $1.framesLost, $0.id) < ($0.lagMs, $0.framesLost, $1.id) }
+        return ViewerList(viewers: Array(all.prefix(limit)), total: all.count)
+    }
+
+    /// Ends a stream and closes its publisher; false when there is none.
+    package func kickPublisher(of name: StreamName) async throws -> Bool {
+        guard let hub = services.directory.hub(named: name) else { return false }
+        return try await hub.home.loop.submit { hub.kickPublisher(.kicked) }.get()
+    }
+
+    /// Closes a viewer's connection; false when there is none.
+    package func kickViewer(id: UInt64) async throws -> Bool {
+        for fanout in fanouts {
+            let found = try await fanout.loop.submit {
+                guard let viewer = fanout.viewer(id: id) else { return false }
+                viewer.connection.end(.kicked)
+                return true
+            }.get()
+            if found { return true }
+        }
+        return false
+    }
+
+    /// `GET /metrics`.
+    package func metrics() async throws -> String {
+        let loops = try await loopViews()
+        let status = try await status()
+        var ledger = LossLedger()
+        var byTransport: [String: Int] = [:]
+        for loop in loops {
+            ledger += loop.ledger
+            byTransport.merge(loop.viewersByTransport) { $0 + $1 }
+        }
+        return MetricsText.render(
+            NodeMetrics(
+                status: status, isReady: isReady, viewersByTransport: byTransport, ledger: ledger,
+                framesIn: loops.reduce(0) { $0 &+ $1.framesIn }, framesOut: loops.reduce(0) { $0 &+ $1.framesOut },
+                joins: loops.reduce(0) { $0 &+ $1.joins },
+                slowDisconnects: loops.reduce(0) { $0 &+ $1.slowDisconnects }, rejects: services.events.counts,
+                refused: services.gate.refused, process: ProcessFigures.read()))
+    }
+}
+
+extension LoopFanout {
+    /// Viewers by transport, for the metrics.
+    var viewersByTransport: [String: Int] {
+        var counts: [String: Int] = [:]
+        for replica in allReplicas {
+            for viewer in replica.viewers { counts[viewer.connection.transport, default: 0] += 1 }
+        }
+        return counts
+    }
+
+    /// The viewers of a stream (or of all) as the API shows them.
+    func viewerStatuses(of name: StreamName?, now: MonotonicTime) -> [ViewerStatus] {
+        allReplicas.filter { name == nil || $0.name == name }.flatMap { replica in
+            replica.viewers.map { viewer in
+                let log = viewer.feed.log
+                let isBehind = !viewer.queue.isCaughtUp(with: log)
+                return ViewerStatus(
+                    id: viewer.id, stream: replica.name.description, transport: viewer.connection.transport,
+                    selection: viewer.form.selection.rawValue,
+                    remote: viewer.connection.remote.map(RemoteText.describe) ?? "?",
+                    player: viewer.connection.identity.player, connectedSeconds: (now - viewer.joinedAt).seconds,
+                    bytesSent: viewer.queue.sentBytes, framesSent: viewer.queue.sent,
+                    framesLost: viewer.queue.dropped &+ viewer.queue.skipped &+ viewer.queue.evicted,
+                    lagMs: isBehind ? viewer.queue.lag(log: log, now: now).wholeMilliseconds : 0,
+                    lagBytes: isBehind ? log.backlog(from: viewer.queue.cursor) : 0)
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import RelayCore
+
+/// The part of the configuration that the fan-out needs, in the types of the pure machines.
+struct FanoutSettings: Sendable {
+    var chunkSize: Int
+    var log: WireLog.Limits
+    var queue: SubscriberQueue.Limits
+    var gop: GOPCache.Limits
+    var flushMode: FlushPacer.Mode
+    /// The most a frame may wait for company, adaptive mode.
+    var budget: Duration
+    var targetBusy: Double
+
+    init(_ configuration: RelayConfiguration) {
+        chunkSize = configuration.rtmp.chunkSize
+        log = WireLog.Limits(
+            retention: configuration.viewer.skipAfter, bytes: configuration.gop.maxBytes,
+            frames: configuration.gop.maxFrames)
+        queue = SubscriberQueue.Limits(
+            dropAfter: configuration.viewer.dropAfter, skipAfter: configuration.viewer.skipAfter,
+            maxBacklog: configuration.viewer.maxBacklog, disconnectAfter: configuration.viewer.disconnectAfter)
+        gop = GOPCache.Limits(
+            bytes: configuration.gop.maxBytes, frames: configuration.gop.maxFrames,
+            milliseconds: configuration.gop.maxSeconds.wholeMilliseconds)
+        switch configuration.flush.interval {
+        case .adaptive: flushMode = .adaptive
+        case .fixed(let interval): flushMode = .fixed(interval)
+        }
+        budget = configuration.flush.budget
+        targetBusy = configuration.flush.targetBusy
+    }
+}
+
+/// What one event loop sent; read by the loop's own snapshot, written on the hot path without locks.
+final class FanoutMeter {
+    /// Writes to viewers that keep up.
+    var writes: UInt64 = 0
+    /// Bytes handed to viewers' sockets.
+    var bytesOut: UInt64 = 0
+    /// Frames handed to viewers' sockets.
+    var framesOut: UInt64 = 0
+    /// Viewers disconnected for being slow.
+    var slowDisconnects: UInt64 = 0
+    /// Viewers taken in.
+    var joins: UInt64 = 0
+    /// Bytes and frames of the publishers whose streams live on the loop.
+    var bytesIn: UInt64 = 0
+    var framesIn: UInt64 = 0
+    /// bit/s over the last seconds.
+    private(set) var bitrateOut = 0.0
+    private(set) var bitrateIn = 0.0
+
+    private var last: (time: MonotonicTime, bytesIn: UInt64, bytesOut: UInt64)?
+
+    /// Takes the rates; once a second.
+    func tick(now: MonotonicTime) {
+        defer { last = (now, bytesIn, bytesOut) }
+        guard let last, now > last.time else { return }
+        let seconds = (now - last.time).seconds
+        bitrateOut += (Double(bytesOut &- last.bytesOut) * 8 / seconds - bitrateOut) * StreamMeter.weight
+        bitrateIn += (Double(bytesIn &- last.bytesIn) * 8 / seconds - bitrateIn) * StreamMeter.weight
+        if bitrateOut < 1 { bitrateOut = 0 }
+        if bitrateIn < 1 { bitrateIn = 0 }
+    }
+}

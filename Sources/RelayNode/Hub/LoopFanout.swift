@@ -1,0 +1,111 @@
+import Glibc
+import NIOCore
+import RelayCore
+
+/// Everything one event loop does for viewers: its replicas of the streams, its flush pacing, its counters.
+///
+/// Confined to its event loop, hence the unchecked `Sendable`: references travel, calls do not.
+final class LoopFanout: @unchecked Sendable {
+    let index: Int
+    let loop: any EventLoop
+    let settings: FanoutSettings
+    let meter = FanoutMeter()
+
+    private var replicas: [StreamName: StreamReplica] = [:]
+    /// Streams whose hub lives on this loop; the sweep takes their rates.
+    private var homeHubs: [ObjectIdentifier: StreamHub] = [:]
+    private var pacer: FlushPacer
+    private var load = LoopLoad()
+    private var tasks: [RepeatedTask] = []
+    /// Ledgers of the replicas that are gone.
+    private var retired = LossLedger()
+
+    /// How often the pacer looks at the loop's load.
+    static let paceEvery = Duration.milliseconds(200)
+    /// How often viewers, feeds and rates are looked after.
+    static let sweepEvery = Duration.seconds(1)
+    /// How long a replica without viewers is kept, so that a returning viewer is served from memory.
+    static let replicaLinger = Duration.seconds(10)
+
+    init(index: Int, loop: any EventLoop, settings: FanoutSettings) {
+        self.index = index
+        self.loop = loop
+        self.settings = settings
+        self.pacer = FlushPacer(
+            mode: settings.flushMode, target: settings.targetBusy, ceiling: settings.budget)
+    }
+
+    /// The flush interval in force.
+    var interval: Duration { pacer.interval }
+    /// Share of the last observation that the loop's thread ran or waited for a core, 0...1.
+    var busy: Double { load.busy }
+
+    // MARK: Life
+
+    /// Starts the loop's own clockwork; called once, on the loop.
+    func start() {
+        tasks.append(
+            loop.scheduleRepeatedTask(initialDelay: .zero, delay: TimeAmount(Self.paceEvery)) { [self] _ in
+                if let busy = load.observe(now: .now()) { pacer.observe(busy: busy) }
+            })
+        tasks.append(
+            loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: TimeAmount(Self.sweepEvery)) { [self] _ in
+                sweep(now: .now())
+            })
+    }
+
+    /// Ends it; called once, on the loop.
+    func stop() {
+        for task in tasks { task.cancel() }
+        tasks = []
+    }
+
+    private func sweep(now: MonotonicTime) {
+        meter.tick(now: now)
+        for hub in homeHubs.values { hub.measure(now: now) }
+        for (name, replica) in replicas {
+            replica.sweep(now: now)
+            if let idle = replica.idleSince, now - idle > Self.replicaLinger {
+                replicas[name] = nil
+                retired += replica.ledger
+                replica.hub.remove(replica)
+            }
+        }
+    }
+
+    // MARK: Streams
+
+    /// The loop's replica of a stream; made, and filled from the hub, when the first viewer asks for it.
+    func replica(of hub: StreamHub) -> StreamReplica {
+        if let replica = replicas[hub.name], replica.hub === hub { return replica }
+        let replica = StreamReplica(name: hub.name, hub: hub, fanout: self)
+        replicas[hub.name] = replica
+        hub.add(replica, on: loop)
+        return replica
+    }
+
+    /// The stream is over; its replica goes with it.
+    func drop(_ replica: StreamReplica, code: RelayCode) {
+        if replicas[replica.name] === replica { replicas[replica.name] = nil }
+        replica.end(code)
+        retired += replica.ledger
+    }
+
+    func adopt(_ hub: StreamHub) { homeHubs[ObjectIdentifier(hub)] = hub }
+    func release(_ hub: StreamHub) { homeHubs[ObjectIdentifier(hub)] = nil }
+
+    // MARK: Views for the API
+
+    /// Where every frame offered to a viewer of this loop went, since start.
+    var ledger: LossLedger { replicas.values.reduce(into: retired) { $0 += $1.ledger } }
+    var allReplicas: some Collection<StreamReplica> { replicas.values }
+    var viewerCount: Int { replicas.values.reduce(0) { $0 + $1.viewerCount } }
+
+    /// The viewer with an id, if it is on this loop.
+    func viewer(id: UInt64) -> Viewer? {
+        for replica in replicas.values {
+            if let viewer = replica.viewers.first(where: { $0.id == id }) { return viewer }
+        }
+        return nil
+    }
+}

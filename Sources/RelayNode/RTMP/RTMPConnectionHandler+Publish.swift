@@ -1,0 +1,119 @@
+import Logging
+import NIOCore
+import RelayCore
+import RelayRTMP
+
+extension RTMPConnectionHandler {
+    /// A publisher asks for a stream; the directory decides.
+    func publish(_ request: RTMPServerSession.PublishRequest) {
+        guard let ticket, let context else { return }
+        guard hub == nil, publishStreamID == nil, playStreamID == nil else {
+            reject(request.messageStreamID, .commandOrder, .publishBadName)
+            return
+        }
+        publishStreamID = request.messageStreamID
+        saidGoodbye = false
+        let publisher = Publisher(
+            id: ticket.id, connection: self, loop: context.eventLoop,
+            remote: context.remoteAddress.map(RemoteText.describe) ?? "?", encoder: identity.player)
+        let future = services.directory.publish(request.name, publisher, on: fanout)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        future.whenSuccess { result in bound.value.publishDecided(request, result) }
+    }
+
+    private func publishDecided(_ request: RTMPServerSession.PublishRequest, _ result: Result<StreamHub, PublishRefusal>) {
+        switch result {
+        case .success(let hub):
+            guard !isClosing else {
+                let id = connectionID
+                hub.home.run { hub.lose(publisher: id, isClean: false) }
+                return
+            }
+            self.hub = hub
+            if var ticket {
+                services.gate.settle(&ticket)
+                self.ticket = ticket
+            }
+            mediaDeadline = .now() + services.configuration.limits.firstMediaTimeout
+            session.acceptPublish(streamID: request.messageStreamID, now: .now())
+            services.logger.info("publishing", metadata: ["stream": "\(hub.name)", "remote": "\(remote?.ipAddress ?? "?")"])
+        case .failure(let refusal):
+            publishStreamID = nil
+            reject(request.messageStreamID, refusal.code, .publishBadName)
+        }
+        runAndFlush()
+    }
+
+    func reject(_ streamID: UInt32, _ code: RelayCode, _ status: StatusCode) {
+        services.events.reject(
+            code, transport: .rtmp, remote: context?.remoteAddress, logger: services.logger, now: .now())
+        session.reject(streamID: streamID, code: code, status: status, now: .now())
+    }
+
+    // MARK: Media
+
+    func ingest(
+        _ kind: MediaKind, timestamp: UInt32, _ payload: ByteBuffer, streamID: UInt32, now: MonotonicTime
+    ) {
+        guard let hub, streamID == publishStreamID else { return }
+        mediaDeadline = now + services.configuration.limits.mediaTimeout
+        let inbound = InboundMedia(
+            kind: kind, timestamp: timestamp, body: payload,
+            isMetadata: kind == .data && MetadataProbe.isMetadata(payload))
+        if hub.home.loop.inEventLoop {
+            hasIngested = true
+            if hub.ingest(inbound, from: connectionID, now: now) { endPublishing(.badMedia) }
+        } else {
+            outbox.append(inbound)
+        }
+    }
+
+    /// Hands on what one read brought.
+    func passOnMedia(now: MonotonicTime) {
+        guard let hub else { return }
+        if hasIngested {
+            hasIngested = false
+            hub.flushOutbound(now: now)
+        }
+        guard !outbox.isEmpty else { return }
+        let batch = outbox
+        outbox.removeAll(keepingCapacity: true)
+        let id = connectionID
+        hub.home.loop.execute { [self] in
+            var isHopeless = false
+            for media in batch { isHopeless = hub.ingest(media, from: id, now: now) || isHopeless }
+            hub.flushOutbound(now: .now())
+            if isHopeless { fanout.run { self.endPublishing(.badMedia) } }
+        }
+    }
+
+    // MARK: Ending
+
+    /// The encoder said that it stops.
+    func stopPublishing() {
+        saidGoodbye = true
+        passOnMedia(now: .now())
+        leavePublishing(isClean: true)
+    }
+
+    /// The hub or a timeout ends the publishing: the encoder is told why.
+    func endPublishing(_ code: RelayCode) {
+        guard !isClosing, context != nil, let publishStreamID else { return }
+        services.events.reject(
+            code, transport: .rtmp, remote: context?.remoteAddress, logger: services.logger, now: .now())
+        session.endPublish(streamID: publishStreamID, code: code, now: .now())
+        runAndFlush()
+        closeAfterFlush()
+    }
+
+    func leavePublishing(isClean: Bool) {
+        publishStreamID = nil
+        mediaDeadline = nil
+        guard let hub else { return }
+        self.hub = nil
+        let id = connectionID
+        services.logger.info(
+            "publisher left", metadata: ["stream": "\(hub.name)", "clean": "\(isClean)"])
+        hub.home.run { hub.lose(publisher: id, isClean: isClean) }
+    }
+}

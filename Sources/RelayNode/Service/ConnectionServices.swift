@@ -1,0 +1,22 @@
+import Logging
+import RelayCore
+
+/// What every connection of a node needs; one for the node, handed to each channel handler with its loop's fan-out.
+final class ConnectionServices: Sendable {
+    let configuration: RelayConfiguration
+    let gate: ConnectionGate
+    let directory: StreamDirectory
+    let logger: Logger
+    let events: EventCounter
+
+    init(
+        configuration: RelayConfiguration, gate: ConnectionGate, directory: StreamDirectory, logger: Logger,
+        events: EventCounter
+    ) {
+        self.configuration = configuration
+        self.gate = gate
+        self.directory = directory
+        self.logger = logger
+        self.events = events
+    }
+}

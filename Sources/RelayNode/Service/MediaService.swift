@@ -1,0 +1,135 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import RelayCore
+import ServiceLifecycle
+
+/// The media side of a node as a service: binds the listeners, runs until it is asked to stop, then drains within the
+/// deadline.
+struct MediaService: Service {
+    let group: MultiThreadedEventLoopGroup
+    let fanouts: [LoopFanout]
+    let services: ConnectionServices
+    let lifecycle: NodeLifecycle
+
+    /// Pending connections that the kernel holds for us; a thundering herd of players fits.
+    static let backlog: Int32 = 4_096
+    /// Accepts per turn of the loop: enough for 10,000 joins/s, few enough that running viewers are not kept waiting.
+    static let acceptsPerRead: UInt = 16
+
+    func run() async throws {
+        for fanout in fanouts { try await fanout.loop.submit { fanout.start() }.get() }
+        let configuration = services.configuration
+        let rtmp = try await bind("rtmp", host: configuration.rtmp.host, port: configuration.rtmp.port, startRTMP)
+        let http = try await bind("http", host: configuration.http.host, port: configuration.http.port, startHTTP)
+        lifecycle.didStart()
+        services.logger.info(
+            "ready",
+            metadata: lifecycle.listeners.reduce(into: ["version": "\(RelayVersion.current)"]) { $0[$1.key] = "\($1.value)" })
+        try? await gracefulShutdown()
+        await drain(listeners: [rtmp, http])
+    }
+
+    // MARK: Listening
+
+    private func bind(
+        _ name: String, host: String, port: Int,
+        _ start: @escaping @Sendable (any Channel, LoopFanout) throws -> Void
+    ) async throws -> any Channel {
+        let fanoutByLoop = Dictionary(
+            uniqueKeysWithValues: fanouts.map { (ObjectIdentifier($0.loop), $0) })
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: Self.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.maxMessagesPerRead, value: Self.acceptsPerRead)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            .childChannelOption(
+                ChannelOptions.Types.SocketOption(level: .tcp, name: ViewerSocket.userTimeoutOption),
+                value: SocketOptionValue(ViewerSocket.userTimeout))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let fanout = fanoutByLoop[ObjectIdentifier(channel.eventLoop)] else { return }
+                    try start(channel, fanout)
+                }
+            }
+        do {
+            let channel = try await bootstrap.bind(host: host, port: port).get()
+            if let address = channel.localAddress { lifecycle.didBind(name, to: RemoteText.describe(address)) }
+            return channel
+        } catch {
+            throw BindError(listener: name, host: host, port: port, cause: error)
+        }
+    }
+
+    private func startRTMP(_ channel: any Channel, _ fanout: LoopFanout) throws {
+        switch admit(channel) {
+        case .success(let ticket):
+            try channel.pipeline.syncOperations.addHandler(
+                RTMPConnectionHandler(services: services, fanout: fanout, ticket: ticket))
+        case .failure(let refusal):
+            // Before the handshake RTMP has no word for this, so the connection just closes.
+            services.events.reject(
+                refusal.code, transport: .rtmp, remote: channel.remoteAddress, logger: services.logger, now: .now())
+            channel.close(promise: nil)
+        }
+    }
+
+    private func startHTTP(_ channel: any Channel, _ fanout: LoopFanout) throws {
+        let limits = services.configuration.limits
+        var decoderLimits = NIOHTTPDecoderLimitConfiguration()
+        decoderLimits.maxHeaderFieldSize = limits.httpFieldBytes
+        decoderLimits.maxHeaderListSize = limits.httpHeaderBytes
+        decoderLimits.maxHeaderFieldCount = limits.httpFields
+        let decoder = ByteToMessageHandler(
+            HTTPRequestDecoder(
+                leftOverBytesStrategy: .forwardBytes, informationalResponseStrategy: .drop,
+                limitConfiguration: decoderLimits),
+            maximumBufferSize: limits.httpHeaderBytes + limits.httpFieldBytes)
+        let handler = ViewerHTTPHandler(
+            services: services, fanout: fanout, decoder: decoder, admission: admit(channel))
+        try channel.pipeline.syncOperations.addHandlers([decoder, handler])
+    }
+
+    private func admit(_ channel: any Channel) -> Result<ConnectionGate.Ticket, ConnectionGate.Refusal> {
+        if lifecycle.state == .draining { return .failure(.init(code: .draining)) }
+        return services.gate.admit(channel.remoteAddress)
+    }
+
+    // MARK: Draining
+
+    /// How often the drain looks whether the last connection has gone.
+    static let drainPoll = Duration.milliseconds(50)
+    /// How long before the deadline connections that did not leave by themselves are cut.
+    private func drain(listeners: [any Channel]) async {
+        lifecycle.beginDrain()
+        services.logger.info("draining", metadata: ["connections": "\(services.gate.open)"])
+        for listener in listeners { try? await listener.close() }
+        for hub in services.directory.all {
+            try? await hub.home.loop.submit {
+                _ = hub.kickPublisher(.draining)
+                hub.end(.draining)
+            }.get()
+        }
+        let deadline = MonotonicTime.now() + services.configuration.shutdown.deadline
+        while services.gate.open > 0, .now() < deadline { try? await Task.sleep(for: Self.drainPoll) }
+        for fanout in fanouts { try? await fanout.loop.submit { fanout.stop() }.get() }
+        services.logger.info("stopped", metadata: ["cut": "\(services.gate.open)"])
+    }
+}
+
+/// A listener could not be bound; the message says what to do.
+struct BindError: Error, CustomStringConvertible {
+    var listener: String
+    var host: String
+    var port: Int
+    var cause: any Error
+
+    var description: String {
+        let remedy =
+            (cause as? IOError)?.errnoCode == 98
+            ? "the port is in use; stop what listens there or set \(listener).port" : "\(cause)"
+        return "cannot listen on \(host):\(port) (\(listener)): \(remedy)"
+    }
+}

@@ -1,0 +1,1 @@
+"""The benchmark: starts servers and load, measures, and judges the figures against their targets."""
