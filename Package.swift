@@ -14,7 +14,8 @@ let nio = (
     core: Target.Dependency.product(name: "NIOCore", package: "swift-nio"),
     posix: Target.Dependency.product(name: "NIOPosix", package: "swift-nio"),
     http1: Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio"),
-    webSocket: Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+    webSocket: Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio"),
+    embedded: Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 )
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -65,8 +66,9 @@ let package = Package(
         // Composition: sockets, services, commands.
         .target(
             name: "RelayClient",
-            dependencies: ["RelayCore", "RelayRTMP", "RelayFLV", "RelayCrypto", nio.core, nio.posix],
-            swiftSettings: strict),
+            dependencies: [
+                "RelayCore", "RelayRTMP", "RelayFLV", "RelayCrypto", nio.core, nio.posix, nio.http1, nio.webSocket,
+            ], swiftSettings: strict),
         .target(
             name: "RelayNode",
             dependencies: [
@@ -100,12 +102,20 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "RelayFLVTests", dependencies: ["RelayFLV", "RelayCore", nio.core], swiftSettings: strict),
         .testTarget(name: "RelayCryptoTests", dependencies: ["RelayCrypto"], swiftSettings: strict),
-        .testTarget(name: "RelayFetchTests", dependencies: ["RelayFetch"], swiftSettings: strict),
+        .testTarget(name: "RelayFetchTests", dependencies: ["RelayFetch", "RelayTestKit"], swiftSettings: strict),
         .testTarget(
-            name: "RelayNodeTests", dependencies: ["RelayNode", "RelayTestKit", "RelayCore", nio.core],
+            name: "RelayCtlTests",
+            dependencies: ["relayctl", "RelayClient", "RelayCore", "RelayRTMP", "RelayFLV", "RelayTestKit", nio.core],
             swiftSettings: strict),
         .testTarget(
-            name: "ContractTests", dependencies: ["RelayNode", "RelayAPI", "RelayCore", "RelayTestKit"], swiftSettings: strict),
+            name: "RelayNodeTests",
+            dependencies: [
+                "RelayNode", "RelayTestKit", "RelayAPI", "RelayCore", "RelayFLV", "RelayRTMP", nio.core, nio.http1, nio.embedded, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ContractTests", dependencies: ["RelayNode", "RelayAPI", "RelayCore", "RelayTestKit", "relayctl"],
+            exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["RelayTestKit", "RelayCore", "RelayRTMP", "RelayFLV", nio.core, nio.posix],
             swiftSettings: strict),

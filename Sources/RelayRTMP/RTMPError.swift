@@ -30,7 +30,7 @@ package enum RTMPError: Error, Hashable, Sendable {
     case tooManyPartialBytes
     /// A message was begun and not finished in time.
     case partialMessageTimeout
-    /// More chunk headers came in a second than the decoder will spend time on.
+    /// More chunk headers came than the decoder will spend time on, for longer than the input could wait.
     case decodeBudget
     /// A control message is shorter than its fields.
     case truncatedControl(type: UInt8)
@@ -92,7 +92,8 @@ extension RTMPError: CustomStringConvertible {
         switch self {
         case .badHandshakeVersion(let byte): "\(code): \(code.message) First byte \(byte)."
         case .noPreviousChunk(let csid): "\(code): \(code.message) Chunk stream \(csid) starts without a full header."
-        case .headerChangedInMessage(let csid): "\(code): \(code.message) Chunk stream \(csid) changed its header in a message."
+        case .headerChangedInMessage(let csid):
+            "\(code): \(code.message) Chunk stream \(csid) changed its header in a message."
         case .chunkSizeRefused(let size): "\(code): \(code.message) It was \(size)."
         case .messageTooLong(let type, let length): "\(code): \(code.message) Type \(type), \(length) bytes."
         case .truncatedControl(let type): "\(code): \(code.message) Control message \(type) is too short."

@@ -16,7 +16,8 @@ package struct RTMPLimits: Sendable, Hashable {
     package var partialMessageAge: Duration = .seconds(10)
     /// Smallest chunk size a peer may announce: below it, headers cost more than payload. ``RTMPError/chunkSizeRefused(_:)``.
     package var minimumChunkSize: UInt32 = 128
-    /// Chunk headers decoded in a second; 67 Mb/s at the smallest chunk size. ``RTMPError/decodeBudget``.
+    /// Chunk headers decoded in a second; 67 Mb/s at the smallest chunk size. Beyond it the rest waits for the next second;
+    /// ``RTMPError/decodeBudget`` when more than ``waitingInputBytes`` wait.
     package var chunkHeadersPerSecond: UInt32 = 65_536
     /// Command messages taken in a second. ``RTMPError/commandRate``.
     package var commandsPerSecond: UInt32 = 100
@@ -24,8 +25,9 @@ package struct RTMPLimits: Sendable, Hashable {
     package var controlRepliesPerSecond: UInt32 = 10
     /// Message streams of one connection; `createStream` beyond it is answered with `_error`.
     package var messageStreams: Int = 32
-    /// Bytes kept while a publish or play is being decided. ``RTMPError/inputOverflow``.
-    package var undecidedInputBytes: Int = 9 << 20
+    /// Bytes kept while a publish or play is being decided, or the decoder is throttled. ``RTMPError/inputOverflow`` and
+    /// ``RTMPError/decodeBudget``.
+    package var waitingInputBytes: Int = 9 << 20
     /// What an AMF value may hold.
     package var amf = AMF0.Limits()
 

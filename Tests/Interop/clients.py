@@ -299,7 +299,7 @@ def http_raw(ports: Ports, stream: str, kind: Media, out: Path, log: Path) -> In
             raise web.WebError(f"Content-Type is {kind_of_body}")
         with open(out, "wb") as sink:
             viewer.capture(sink)
-        flv.read(out.read_bytes())  # ends with a whole tag
+        flv.check_metadata(flv.read(out.read_bytes()))  # which also has to end with a whole tag
 
     return InThread(work)
 
@@ -313,7 +313,7 @@ def ws_raw(ports: Ports, stream: str, kind: Media, out: Path, log: Path) -> InTh
             viewer.capture(sink)
         if viewer.close_code != 1000:
             raise web.WebError(f"closed with {viewer.close_code}, 1000 expected")
-        flv.read(out.read_bytes())
+        flv.check_metadata(flv.read(out.read_bytes()))
 
     return InThread(work)
 
@@ -329,6 +329,7 @@ def rtmp_raw(four_cc: list[str] | None) -> Callable:
                 raise rtmp.RTMPError("the connection was closed without telling the player")
             if any(t.kind == flv.SCRIPT and t.body.startswith(b"\x02\x00\x0d@setDataFrame") for t in tags):
                 raise rtmp.RTMPError("@setDataFrame was passed on to a player")
+            flv.check_metadata(tags)
 
         return InThread(work)
 

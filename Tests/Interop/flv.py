@@ -90,6 +90,13 @@ def write(tags: list[Tag], has_audio: bool = True, has_video: bool = True) -> by
     return b"".join(out)
 
 
+def check_metadata(tags: list[Tag]) -> None:
+    """FFmpeg's demuxer, and so VLC and mpv, takes an onMetaData with a time other than 0 for a data track of its own."""
+    times = [t.time for t in tags if t.kind == SCRIPT and t.body.startswith(b"\x02\0\x0aonMetaData") and t.time != 0]
+    if times:
+        raise FLVError(f"onMetaData has the time {times[0]}; players take it for a track unless it is 0")
+
+
 # --- HEVC ------------------------------------------------------------------------------------------------------------
 
 

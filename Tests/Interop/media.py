@@ -138,6 +138,8 @@ def check_streams(path: Path, media: Media) -> list[str]:
     command = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_type,codec_name", "-of", "json", str(path)]
     done = subprocess.run(command, capture_output=True, timeout=60)
     found = {s.get("codec_type"): s.get("codec_name") for s in json.loads(done.stdout or b"{}").get("streams", [])}
+    if None in found:
+        return ["a track of unknown kind beside the media"]
     expected = {kind: codec for kind, codec in (("video", media.video), ("audio", media.audio)) if codec}
     return [] if found == expected else [f"codecs {found} where {expected} was expected"]
 

@@ -81,6 +81,11 @@ class Containers(unittest.TestCase):
             with self.assertRaises(flv.FLVError):
                 flv.read(broken)
 
+    def test_metadata_with_a_time_is_noticed(self):
+        flv.check_metadata(good(1))
+        with self.assertRaises(flv.FLVError):
+            flv.check_metadata([Tag(SCRIPT, 40, b"\x02\0\x0aonMetaData")])
+
     def test_hevc_of_both_forms_becomes_the_same_stream(self):
         record = bytes(21) + b"\x03\x01" + b"\x20\0\x01\0\x02VP"
         unit = b"\0\0\0\x03abc"

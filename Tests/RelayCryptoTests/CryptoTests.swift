@@ -24,8 +24,10 @@ struct CryptoTests {
             hex(HMACSHA256.authenticate(key: Array("Jefe".utf8), message: Array("what do ya want for nothing?".utf8)))
                 == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
         #expect(
-            hex(HMACSHA256.authenticate(
-                key: Array(repeating: 0xAA, count: 131), message: Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8)))
+            hex(
+                HMACSHA256.authenticate(
+                    key: Array(repeating: 0xAA, count: 131),
+                    message: Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8)))
                 == "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54")
     }
 
@@ -33,7 +35,8 @@ struct CryptoTests {
     func emptyInputs() {
         _ = HMACSHA256.authenticate(key: [1, 2, 3], message: [4])
         #expect(
-            hex(HMACSHA256.authenticate(key: [], message: [])) == "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
+            hex(HMACSHA256.authenticate(key: [], message: []))
+                == "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
     }
 
     @Test("random bytes come in the asked number and differ")

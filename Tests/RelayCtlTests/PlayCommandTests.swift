@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import RelayCore
 import RelayFLV
 import RelayTestKit
 import Testing
@@ -43,7 +44,7 @@ struct PlayCommandTests {
             ("http", "HTTP/1.1 200 OK\r\n\r\n<html>", 4), ("http", "SSH-2.0-x\r\n", 4), ("http", "", 4),
             (
                 "http",
-                "HTTP/1.1 200 OK\r\n\r\nFLV\u{1}\u{5}\u{0}\u{0}\u{0}\u{9}\u{0}\u{0}\u{0}\u{0}\t~~~\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}",
+                "HTTP/1.1 200 OK\r\n\r\nFLV\u{1}\u{5}\u{0}\u{0}\u{0}\u{9}\u{0}\u{0}\u{0}\u{0}\u{8}~~~\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}",
                 4
             ),
             ("http", "HTTP/1.1 404 x\r\n\r\n{\"code\":\"RLY-4001\",\"message\":\"M.\",\"hint\":\"H.\"}", 1),

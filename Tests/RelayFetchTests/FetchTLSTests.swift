@@ -45,7 +45,8 @@ private struct TLSServer {
     }
 
     func stop() {
-        process.terminate()
+        // Not SIGTERM: a child inherits the signal mask of the thread that starts it, and our pool's threads block that.
+        kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         try? FileManager.default.removeItem(at: folder)
     }

@@ -70,7 +70,9 @@ struct AMF0Tests {
         #expect(throws: AMF0Error.tooManyValues) { try AMF0.decode(buffer(nulls)) }
     }
 
-    @Test("lengths beyond the rest are errors", arguments: ["02 ffff 616161", "0c ffffffff", "03 00ff 61", "0f ffffffff 61"])
+    @Test(
+        "lengths beyond the rest are errors",
+        arguments: ["02 ffff 616161", "0c ffffffff", "03 00ff 61", "0f ffffffff 61"])
     func lengths(text: String) {
         #expect(throws: AMF0Error.self) { try AMF0.decode(buffer(hex(text))) }
     }
@@ -83,7 +85,12 @@ struct AMF0Tests {
         #expect(throws: AMF0Error.keyTooLong) { try AMF0.decode(buffer(long)) }
     }
 
-    @Test("nesting stops at 16, of whatever mix of objects and arrays", arguments: [["03 0001 61"], ["0a 00000001"], ["08 00000000 0001 61"], ["03 0001 61", "0a 00000001", "08 ffffffff 0001 61"]])
+    @Test(
+        "nesting stops at 16, of whatever mix of objects and arrays",
+        arguments: [
+            ["03 0001 61"], ["0a 00000001"], ["08 00000000 0001 61"],
+            ["03 0001 61", "0a 00000001", "08 ffffffff 0001 61"],
+        ])
     func depth(forms: [String]) throws {
         func nested(_ depth: Int) -> ByteBuffer {
             buffer((0..<depth).flatMap { hex(forms[$0 % forms.count]) } + [5])
@@ -106,7 +113,10 @@ struct AMF0Tests {
 
     @Test(
         "numbers that no integer can hold are nil, and keep their bits",
-        arguments: ["7ff8000000000005", "7ff0000000000000", "fff0000000000000", "7e37e43c8800759c", "0000000000000001", "3fe0000000000000"])
+        arguments: [
+            "7ff8000000000005", "7ff0000000000000", "fff0000000000000", "7e37e43c8800759c", "0000000000000001",
+            "3fe0000000000000",
+        ])
     func unusableNumbers(bits: String) throws {
         let bytes = [0] + hex(bits)
         let value = try #require(try AMF0.decode(buffer(bytes)).first)
@@ -132,7 +142,9 @@ struct AMF0Tests {
         for _ in 0..<20_000 {
             let count = Int.random(in: 1...40, using: &generator)
             // Mostly small bytes, so that markers and lengths are often plausible.
-            let bytes = (0..<count).map { _ in UInt8.random(in: 0...(Bool.random(using: &generator) ? 16 : 255), using: &generator) }
+            let bytes = (0..<count).map { _ in
+                UInt8.random(in: 0...(Bool.random(using: &generator) ? 16 : 255), using: &generator)
+            }
             guard let values = try? AMF0.decode(buffer(bytes)) else { continue }
             decoded += 1
             let again = try? AMF0.decode(AMF0.encode(values))
@@ -178,10 +190,15 @@ struct CommandTests {
         #expect(throws: RTMPError.badAMF(.notACommand)) { try Command(Self.message(type: 20, [5])) }
     }
 
-    @Test("connect is read from an object and from an ECMA array, with tcurl in lower case and quotes", arguments: [true, false])
+    @Test(
+        "connect is read from an object and from an ECMA array, with tcurl in lower case and quotes",
+        arguments: [true, false])
     func connectForms(isArray: Bool) {
-        let object: AMF0Object = ["app": .string("live"), "tcurl": .string("'rtmp://h/live'"), "flashVer": .string("x")]
-        let connect = ConnectCommand(Command("connect", transactionID: 1, object: isArray ? .ecmaArray(object) : .object(object)))
+        let object: AMF0Object = [
+            "app": .string("live"), "tcurl": .string("'rtmp://h/live'"), "flashVer": .string("x"),
+        ]
+        let connect = ConnectCommand(
+            Command("connect", transactionID: 1, object: isArray ? .ecmaArray(object) : .object(object)))
         #expect(connect.app == "live")
         #expect(connect.tcUrl == "rtmp://h/live")
         #expect(connect.flashVer == "x")
@@ -206,7 +223,8 @@ struct CommandTests {
 
     @Test("play arguments that are no whole numbers are nil; play(false) has no name")
     func playArguments() {
-        let play = PlayCommand(Command("play", arguments: [.string("a"), .number(.nan), .number(.infinity), .boolean(false)]))
+        let play = PlayCommand(
+            Command("play", arguments: [.string("a"), .number(.nan), .number(.infinity), .boolean(false)]))
         #expect(play == PlayCommand(name: "a", start: nil, duration: nil, reset: false))
         #expect(PlayCommand(Command("play", arguments: [.boolean(false)])).name == nil)
         #expect(PlayCommand(PlayCommand(name: "a", start: -2).command(transactionID: 1)).start == -2)
@@ -226,7 +244,10 @@ struct CommandTests {
 
     @Test("metadata numbers that are not finite are left out; unreadable metadata is dropped; other data is opaque")
     func metadataRepair() {
-        let bad = AMF0.encode([.string("onMetaData"), .object(["width": .number(.nan), "height": .number(720), "framerate": .number(.infinity)])])
+        let bad = AMF0.encode([
+            .string("onMetaData"),
+            .object(["width": .number(.nan), "height": .number(720), "framerate": .number(.infinity)]),
+        ])
         let good = AMF0.encode([.string("onMetaData"), .object(["height": .number(720)])])
         #expect(DataMessage.body(of: Self.message(type: 18, bad.bytes)) == good)
         let broken = AMF0.encode([.string("onMetaData")]).bytes + hex("03 0001 61 ff")

@@ -99,7 +99,9 @@ struct ChunkDecoderTests {
     @Test("Set Chunk Size applies inside a message that was begun with the old one")
     func chunkSizeInsideMessage() {
         let payload = [UInt8](repeating: 9, count: 400)
-        let bytes = header0(csid: 6, time: 0, length: 400, type: 9) + payload[0..<128] + setChunkSize(256) + [0xC6] + payload[128..<384] + [0xC6] + payload[384..<400]
+        let bytes =
+            header0(csid: 6, time: 0, length: 400, type: 9) + payload[0..<128] + setChunkSize(256) + [0xC6]
+            + payload[128..<384] + [0xC6] + payload[384..<400]
         #expect(decodeEveryWay(bytes).messages.map(\.payload.bytes) == [payload])
     }
 
@@ -150,9 +152,13 @@ struct ChunkDecoderTests {
         let begin = hex("04 000000 001000 08 01000000") + [UInt8](repeating: 0, count: 128)
         #expect(decodeEveryWay(begin + hex("44 000000 002000 08")).error == .headerChangedInMessage(csid: 4))
         #expect(decodeEveryWay(begin + hex("44 000000 001000 09")).error == .headerChangedInMessage(csid: 4))
-        #expect(decodeEveryWay(begin + header0(csid: 4, time: 0, length: 0x1000, type: 8)).error == .headerChangedInMessage(csid: 4))
+        #expect(
+            decodeEveryWay(begin + header0(csid: 4, time: 0, length: 0x1000, type: 8)).error
+                == .headerChangedInMessage(csid: 4))
         let rest = [UInt8](repeating: 0, count: 2)
-        let repeated = header0(csid: 4, time: 9, length: 130, type: 8) + [UInt8](repeating: 0, count: 128) + hex("44 000005 000082 08") + rest
+        let repeated =
+            header0(csid: 4, time: 9, length: 130, type: 8) + [UInt8](repeating: 0, count: 128)
+            + hex("44 000005 000082 08") + rest
         #expect(decodeEveryWay(repeated).messages.map(\.timestamp) == [9])
     }
 

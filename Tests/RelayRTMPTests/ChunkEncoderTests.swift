@@ -19,7 +19,9 @@ struct ChunkEncoderTests {
         #expect(bytes == hex("06 ffffff 000005 09 01000000 00ffffff 0102 c6 00ffffff 0304 c6 00ffffff 05"))
     }
 
-    @Test("chunk stream ids are written in the shortest form", arguments: [(63, "3f"), (64, "0000"), (319, "00ff"), (320, "010001"), (65599, "01ffff")] as [(UInt32, String)])
+    @Test(
+        "chunk stream ids are written in the shortest form",
+        arguments: [(63, "3f"), (64, "0000"), (319, "00ff"), (320, "010001"), (65599, "01ffff")] as [(UInt32, String)])
     func ids(csid: UInt32, form: String) {
         let bytes = message(type: 8, csid: csid, [1])
         #expect(bytes == hex(form) + hex("000000 000001 08 01000000 01"))
@@ -41,7 +43,8 @@ struct ChunkEncoderTests {
             ChunkEncoder.write(written, csid: csid, chunkSize: chunkSize, into: &out)
             #expect(
                 out.readableBytes
-                    == ChunkEncoder.wireLength(payload: length, chunkSize: chunkSize, isExtended: time >= 0xFF_FFFF, csid: csid))
+                    == ChunkEncoder.wireLength(
+                        payload: length, chunkSize: chunkSize, isExtended: time >= 0xFF_FFFF, csid: csid))
             var decoder = ChunkDecoder()
             let outcome = decode(
                 setChunkSize(UInt32(chunkSize)) + out.bytes, feeding: .random(generator.next()), with: &decoder)
@@ -54,7 +57,9 @@ struct ChunkEncoderTests {
     func tooLong() {
         var out = ByteBuffer()
         let payload = ByteBuffer(repeating: 0, count: 1 << 24)
-        #expect(!ChunkEncoder.write(type: 9, timestamp: 0, streamID: 1, csid: 6, payload: payload, chunkSize: 4096, into: &out))
+        #expect(
+            !ChunkEncoder.write(
+                type: 9, timestamp: 0, streamID: 1, csid: 6, payload: payload, chunkSize: 4096, into: &out))
         #expect(out.readableBytes == 0)
     }
 
@@ -76,7 +81,8 @@ struct ChunkEncoderTests {
         SetPeerBandwidth(size: 2_500_000, limitType: 2).encode(into: &out)
         #expect(out.bytes == hex("02 000000 000005 06 00000000 002625a0 02"))
         let events: [UserControl] = [
-            .streamBegin(streamID: 1), .streamEOF(streamID: 2), .streamDry(streamID: 3), .setBufferLength(streamID: 1, milliseconds: 3000),
+            .streamBegin(streamID: 1), .streamEOF(streamID: 2), .streamDry(streamID: 3),
+            .setBufferLength(streamID: 1, milliseconds: 3000),
             .streamIsRecorded(streamID: 1), .pingRequest(77), .pingResponse(77), .unknown(31),
         ]
         for event in events {

@@ -9,7 +9,8 @@ struct ChunkLimitTests {
     @Test(
         "a message longer than the cap of its type is refused by its header alone",
         arguments: [
-            (8, 256 << 10), (9, 8 << 20), (22, 8 << 20), (20, 64 << 10), (17, 64 << 10), (15, 64 << 10), (18, 64 << 10), (99, 64 << 10),
+            (8, 256 << 10), (9, 8 << 20), (22, 8 << 20), (20, 64 << 10), (17, 64 << 10), (15, 64 << 10), (18, 64 << 10),
+            (99, 64 << 10),
         ] as [(UInt8, Int)])
     func messageCaps(type: UInt8, cap: Int) {
         #expect(decodeEveryWay(header0(csid: 6, time: 0, length: cap, type: type)).error == nil)
@@ -21,7 +22,9 @@ struct ChunkLimitTests {
     static func partials(_ count: Int, chunk: Int = 128) -> [UInt8] {
         var bytes: [UInt8] = []
         for csid in 0..<count {
-            bytes += [0x01, UInt8(csid & 0xFF), UInt8(csid >> 8)] + hex("000000 7fffff 09 01000000") + [UInt8](repeating: 1, count: chunk)
+            bytes +=
+                [0x01, UInt8(csid & 0xFF), UInt8(csid >> 8)] + hex("000000 7fffff 09 01000000")
+                + [UInt8](repeating: 1, count: chunk)
         }
         return bytes
     }
@@ -88,22 +91,39 @@ struct ChunkLimitTests {
     @Test("memory follows the bytes received, not the announced chunk size or message length")
     func memory() {
         var decoder = ChunkDecoder()
-        let bytes = setChunkSize(0x7FFF_FFFF) + header0(csid: 6, time: 0, length: 8 << 20, type: 9) + [UInt8](repeating: 1, count: 5000)
+        let bytes =
+            setChunkSize(0x7FFF_FFFF) + header0(csid: 6, time: 0, length: 8 << 20, type: 9)
+            + [UInt8](repeating: 1, count: 5000)
         #expect(decode(bytes, feeding: .random(1), with: &decoder).error == nil)
         #expect(decoder.bufferedBytes == 5000)
         #expect(decoder.partialCapacity <= 8192)
     }
 
-    @Test("more chunk headers in a second than the budget end the connection; the next second has a new budget")
+    @Test("more chunk headers in a second than the budget wait for the next second, and nothing is lost")
     func decodeBudget() {
         var limits = RTMPLimits()
         limits.chunkHeadersPerSecond = 100
-        let abort = hex("02 000000 000004 02 00000000 00000009")
         var decoder = ChunkDecoder(limits: limits)
-        for second in 1..<4 {
-            for _ in 0..<100 { #expect(decode(abort, with: &decoder, now: .at(.seconds(second))).error == nil) }
+        let bytes = (0..<250).flatMap { header0(csid: 4, time: $0, length: 1, type: 8) + [7] }
+        var times: [UInt32] = []
+        for second in 1...3 {
+            let outcome = decode(second == 1 ? bytes : [], with: &decoder, now: .at(.seconds(second)))
+            times += outcome.messages.map(\.timestamp)
+            #expect(times.count == Swift.min(250, second * 100))
+            #expect(decoder.isThrottled == (second < 3))
+            #expect(decoder.nextDeadline == (second < 3 ? .at(.seconds(second + 1)) : nil))
         }
-        #expect(decode(abort, with: &decoder, now: .at(.milliseconds(3999))).error == .decodeBudget)
+        #expect(times == Array(0..<250))
+        #expect(decoder.bufferedBytes == 0)
+    }
+
+    @Test("a single byte at a time costs no more than whole headers")
+    func decodeBudgetOfTrickle() {
+        var limits = RTMPLimits()
+        limits.chunkHeadersPerSecond = 3
+        var decoder = ChunkDecoder(limits: limits)
+        let bytes = (0..<3).flatMap { header0(csid: 4, time: $0, length: 1, type: 8) + [7] }
+        #expect(decode(bytes, feeding: .singly, with: &decoder).messages.count == 3)
     }
 }
 
@@ -115,10 +135,15 @@ struct AggregateTests {
             + big32(back ?? UInt32(payload.count + 11))
     }
 
-    @Test("parts come out as messages, timed relative to the first", arguments: [0, 1000, 0x0100_0000, 0xFFFF_FFF0] as [UInt32])
+    @Test(
+        "parts come out as messages, timed relative to the first",
+        arguments: [0, 1000, 0x0100_0000, 0xFFFF_FFF0] as [UInt32])
     func parts(first: UInt32) {
-        let body = Self.part(type: 8, time: first, [1]) + Self.part(type: 9, time: first &+ 20, [2, 3]) + Self.part(type: 18, time: first &+ 40, [4])
-        let outcome = decodeEveryWay(message(type: 22, time: 5000, csid: 6, body) + message(type: 8, time: 9, csid: 4, [9]))
+        let body =
+            Self.part(type: 8, time: first, [1]) + Self.part(type: 9, time: first &+ 20, [2, 3])
+            + Self.part(type: 18, time: first &+ 40, [4])
+        let outcome = decodeEveryWay(
+            message(type: 22, time: 5000, csid: 6, body) + message(type: 8, time: 9, csid: 4, [9]))
         #expect(outcome.error == nil)
         #expect(outcome.messages.map(\.timestamp) == [5000, 5020, 5040, 9])
         #expect(outcome.messages.map(\.type) == [8, 9, 18, 8])
@@ -145,7 +170,9 @@ struct AggregateTests {
 
     @Test("parts that are no media are skipped, and so is padding")
     func otherParts() {
-        let body = Self.part(type: 1, time: 0, big32(1)) + Self.part(type: 20, time: 0, [1]) + Self.part(type: 8, time: 0, [7]) + [0, 0, 0]
+        let body =
+            Self.part(type: 1, time: 0, big32(1)) + Self.part(type: 20, time: 0, [1]) + Self.part(type: 8, time: 0, [7])
+            + [0, 0, 0]
         #expect(decodeEveryWay(message(type: 22, csid: 6, body)).messages.map(\.payload.bytes) == [[7]])
     }
 
@@ -154,6 +181,8 @@ struct AggregateTests {
         var limits = RTMPLimits()
         limits.audioMessageBytes = 4
         let body = Self.part(type: 8, time: 0, [1, 2, 3, 4, 5])
-        #expect(decodeEveryWay(message(type: 22, csid: 6, body), limits: limits).error == .messageTooLong(type: 8, length: 5))
+        #expect(
+            decodeEveryWay(message(type: 22, csid: 6, body), limits: limits).error
+                == .messageTooLong(type: 8, length: 5))
     }
 }

@@ -24,10 +24,13 @@ struct ChunkTimestampTests {
 
     @Test(
         "the extended timestamp of types 1 and 2 is a delta modulo 2^32",
-        arguments: [(0xFFFF_FFFF, 999), (0x8000_0000, 0x8000_03E8), (0, 1000), (0x0100_0000, 0x0100_03E8)] as [(UInt32, UInt32)])
+        arguments: [(0xFFFF_FFFF, 999), (0x8000_0000, 0x8000_03E8), (0, 1000), (0x0100_0000, 0x0100_03E8)]
+            as [(UInt32, UInt32)])
     func extendedDelta(delta: UInt32, expected: UInt32) {
         let begin = header0(csid: 6, time: 1000, length: 1, type: 9) + [0x17]
-        #expect(decodeEveryWay(begin + hex("46 ffffff 000001 09") + big32(delta) + [0x27]).messages.last?.timestamp == expected)
+        #expect(
+            decodeEveryWay(begin + hex("46 ffffff 000001 09") + big32(delta) + [0x27]).messages.last?.timestamp
+                == expected)
         #expect(decodeEveryWay(begin + hex("86 ffffff") + big32(delta) + [0x27]).messages.last?.timestamp == expected)
     }
 
@@ -37,7 +40,9 @@ struct ChunkTimestampTests {
     func wraps(border: UInt32) {
         for offset in 0..<50 as Range<UInt32> {
             let start = border &- offset
-            let bytes = header0(csid: 6, time: start, length: 1, type: 9) + [0x17] + hex("46 000019 000001 09 27") + hex("c6 27")
+            let bytes =
+                header0(csid: 6, time: start, length: 1, type: 9) + [0x17] + hex("46 000019 000001 09 27")
+                + hex("c6 27")
             var decoder = ChunkDecoder()
             #expect(decode(bytes, with: &decoder).messages.map(\.timestamp) == [start, start &+ 25, start &+ 50])
         }
@@ -46,7 +51,8 @@ struct ChunkTimestampTests {
     @Test("the time may go back: chunk streams are independent and type 0 is absolute")
     func backwards() {
         let bytes =
-            header0(csid: 6, time: 5000, length: 1, type: 9) + [1] + header0(csid: 4, time: 4900, length: 1, type: 8) + [2]
+            header0(csid: 6, time: 5000, length: 1, type: 9) + [1] + header0(csid: 4, time: 4900, length: 1, type: 8)
+            + [2]
             + header0(csid: 6, time: 0, length: 1, type: 9) + [3]
         #expect(decodeEveryWay(bytes).messages.map(\.timestamp) == [5000, 4900, 0])
     }
@@ -64,7 +70,9 @@ struct ChunkTimestampTests {
         return bytes
     }
 
-    @Test("continuations are read with and without the repeated extended timestamp", arguments: [true, false], [129, 130, 257, 400, 1000])
+    @Test(
+        "continuations are read with and without the repeated extended timestamp", arguments: [true, false],
+        [129, 130, 257, 400, 1000])
     func repetition(repeats: Bool, length: Int) {
         let payload = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         let bytes = Self.long(repeats: repeats, payload: payload)
@@ -79,14 +87,17 @@ struct ChunkTimestampTests {
         let plain = [UInt8](repeating: 0x55, count: 400)
         var lookalike = plain
         lookalike.replaceSubrange(128..<132, with: big32(0x0100_0005))
-        let outcome = decodeEveryWay(Self.long(repeats: false, payload: plain) + Self.long(repeats: false, payload: lookalike))
+        let outcome = decodeEveryWay(
+            Self.long(repeats: false, payload: plain) + Self.long(repeats: false, payload: lookalike))
         #expect(outcome.messages.map(\.payload.bytes) == [plain, lookalike])
     }
 
     @Test("a peer that repeats another value, after it was seen to repeat, is still understood")
     func mismatch() {
         let payload = [UInt8](repeating: 0x55, count: 400)
-        let odd = header0(csid: 6, time: 0x0100_0005, length: 130, type: 9) + payload.prefix(128) + [0xC6] + hex("01000006 5555")
+        let odd =
+            header0(csid: 6, time: 0x0100_0005, length: 130, type: 9) + payload.prefix(128) + [0xC6]
+            + hex("01000006 5555")
         let outcome = decodeEveryWay(Self.long(repeats: true, payload: payload) + odd)
         #expect(outcome.error == nil)
         #expect(outcome.messages.map(\.payload.bytes) == [payload, Array(payload.prefix(130))])
@@ -96,7 +107,8 @@ struct ChunkTimestampTests {
     func absoluteRepeated() {
         let payload = [UInt8](repeating: 0x33, count: 130)
         let bytes =
-            header0(csid: 6, time: 1000, length: 1, type: 9) + [0x17] + hex("46 ffffff 000082 09 01000000") + payload.prefix(128)
+            header0(csid: 6, time: 1000, length: 1, type: 9) + [0x17] + hex("46 ffffff 000082 09 01000000")
+            + payload.prefix(128)
             + [0xC6] + big32(0x0100_03E8) + payload.suffix(2)
         let outcome = decodeEveryWay(bytes)
         #expect(outcome.messages.last?.payload.bytes == payload)

@@ -61,7 +61,9 @@ struct ClientHarness<Client: ClientUnderTest> {
     /// Handshake, connect answered, stream 5 created.
     static func started(_ client: Client) -> ClientHarness {
         var harness = ClientHarness(client)
-        harness.feed(SessionHarness.handshake + command("_result", id: 1, .object(["code": .string("NetConnection.Connect.Success")])))
+        harness.feed(
+            SessionHarness.handshake
+                + command("_result", id: 1, .object(["code": .string("NetConnection.Connect.Success")])))
         harness.feed(command("_result", id: 4, .number(5)))
         return harness
     }
@@ -128,11 +130,14 @@ struct ClientTests {
         var out = ByteBuffer()
         let metadata = AMF0.encode([.string("onMetaData"), .object([:])])
         #expect(harness.client.write(kind: .data, timestamp: 0, payload: metadata, into: &out))
-        #expect(harness.client.write(kind: .video, timestamp: 0x0100_0000, payload: ByteBuffer(repeating: 3, count: 5000), into: &out))
+        #expect(
+            harness.client.write(
+                kind: .video, timestamp: 0x0100_0000, payload: ByteBuffer(repeating: 3, count: 5000), into: &out))
         var decoder = ChunkDecoder()
         let outcome = decode(setChunkSize(1000) + out.bytes, with: &decoder)
         #expect(outcome.messages.map(\.streamID) == [5, 5])
-        #expect(outcome.messages.first?.payload.bytes.starts(with: AMF0.encode([.string("@setDataFrame")]).bytes) == true)
+        #expect(
+            outcome.messages.first?.payload.bytes.starts(with: AMF0.encode([.string("@setDataFrame")]).bytes) == true)
         #expect(outcome.messages.last?.payload.readableBytes == 5000)
     }
 
@@ -141,8 +146,12 @@ struct ClientTests {
         var harness = ClientHarness.started(Self.player())
         #expect(harness.commands.map(\.name) == ["connect", "createStream", "play"])
         #expect(harness.commands.last?.arguments == [.string("key?t=1"), .number(-2)])
-        #expect(harness.sent.last.flatMap { try? UserControl($0.payload) } == .setBufferLength(streamID: 5, milliseconds: 3000))
-        harness.feed(onStatus("NetStream.Play.Reset") + onStatus("NetStream.Play.Start") + message(type: 8, time: 7, streamID: 5, csid: 4, [1]))
+        #expect(
+            harness.sent.last.flatMap { try? UserControl($0.payload) }
+                == .setBufferLength(streamID: 5, milliseconds: 3000))
+        harness.feed(
+            onStatus("NetStream.Play.Reset") + onStatus("NetStream.Play.Start")
+                + message(type: 8, time: 7, streamID: 5, csid: 4, [1]))
         #expect(harness.names == ["ready", "audio 7"])
     }
 
@@ -150,10 +159,13 @@ struct ClientTests {
     func mediaFirst() {
         var harness = ClientHarness.started(Self.player())
         harness.feed(
-            message(type: 18, streamID: 5, csid: 5, AMF0.encode([.string("|RtmpSampleAccess"), .boolean(true), .boolean(true)]).bytes)
+            message(
+                type: 18, streamID: 5, csid: 5,
+                AMF0.encode([.string("|RtmpSampleAccess"), .boolean(true), .boolean(true)]).bytes)
                 + message(type: 18, streamID: 5, csid: 5, AMF0.encode([.string("onStatus"), .object([:])]).bytes))
         #expect(harness.names == [])
-        harness.feed(message(type: 18, time: 1, streamID: 5, csid: 5, AMF0.encode([.string("onMetaData"), .object([:])]).bytes))
+        harness.feed(
+            message(type: 18, time: 1, streamID: 5, csid: 5, AMF0.encode([.string("onMetaData"), .object([:])]).bytes))
         #expect(harness.names == ["ready", "data 1"])
     }
 
@@ -162,7 +174,9 @@ struct ClientTests {
         var harness = ClientHarness.started(Self.player())
         var eof = ByteBuffer()
         UserControl.streamEOF(streamID: 5).encode(into: &eof)
-        harness.feed(onStatus("NetStream.Play.Start") + onStatus("NetStream.Play.UnpublishNotify") + eof.bytes + onStatus("NetStream.Play.Stop"))
+        harness.feed(
+            onStatus("NetStream.Play.Start") + onStatus("NetStream.Play.UnpublishNotify") + eof.bytes
+                + onStatus("NetStream.Play.Stop"))
         #expect(harness.names == ["ready", "ended"])
     }
 
@@ -170,7 +184,9 @@ struct ClientTests {
         "a refusal at any step is reported in the server's words, then closed",
         arguments: ["connect", "createStream", "publish", "later"])
     func refused(step: String) {
-        let error = AMF0Value.object(["level": .string("error"), "code": .string("Some.Code"), "description": .string("text")])
+        let error = AMF0Value.object([
+            "level": .string("error"), "code": .string("Some.Code"), "description": .string("text"),
+        ])
         var harness = ClientHarness(Self.publisher())
         harness.feed(SessionHarness.handshake)
         if step == "connect" {
@@ -181,9 +197,13 @@ struct ClientTests {
             harness.feed(command("_error", id: 2, error) + command("_error", id: 3, error))
             if step == "createStream" { harness.feed(command("_error", id: 4, error)) }
         }
-        if step == "publish" { harness.feed(command("_result", id: 4, .number(1)) + onStatus("Some.Code", level: "error")) }
+        if step == "publish" {
+            harness.feed(command("_result", id: 4, .number(1)) + onStatus("Some.Code", level: "error"))
+        }
         if step == "later" {
-            harness.feed(command("_result", id: 4, .number(1)) + onStatus("NetStream.Publish.Start") + onStatus("Some.Code", level: "error"))
+            harness.feed(
+                command("_result", id: 4, .number(1)) + onStatus("NetStream.Publish.Start")
+                    + onStatus("Some.Code", level: "error"))
             harness.actions.removeFirst()
         }
         #expect(harness.names == ["rejected Some.Code", "close \(RTMPError.peerRefused.code)"])
@@ -193,7 +213,12 @@ struct ClientTests {
     func redirect() {
         for (fields, expected) in [
             (["code": .number(302), "redirect": .string("rtmp://b/live")], "rtmp://b/live"),
-            (["code": .number(302), "redirect": .string("rtmp://b/live"), "redirect2": .string("rtmp://b/live/key")], "rtmp://b/live/key"),
+            (
+                [
+                    "code": .number(302), "redirect": .string("rtmp://b/live"),
+                    "redirect2": .string("rtmp://b/live/key"),
+                ], "rtmp://b/live/key"
+            ),
         ] as [(AMF0Object, String)] {
             var harness = ClientHarness(Self.player())
             let error = AMF0Value.object([
@@ -209,7 +234,8 @@ struct ClientTests {
     func reconnect() {
         var harness = ClientHarness.started(Self.publisher())
         harness.feed(onStatus("NetStream.Publish.Start"))
-        harness.feed(onStatus("NetConnection.Connect.ReconnectRequest", ["tcUrl": .string("rtmp://b/live")], streamID: 0))
+        harness.feed(
+            onStatus("NetConnection.Connect.ReconnectRequest", ["tcUrl": .string("rtmp://b/live")], streamID: 0))
         #expect(harness.names == ["ready", "reconnect rtmp://b/live"])
     }
 
@@ -217,7 +243,9 @@ struct ClientTests {
     func control() {
         var harness = ClientHarness.started(Self.player())
         harness.sent = []
-        harness.feed(message(type: 4, streamID: 0, csid: 2, hex("0006 0000002a")) + message(type: 6, streamID: 0, csid: 2, hex("00100000 02")))
+        harness.feed(
+            message(type: 4, streamID: 0, csid: 2, hex("0006 0000002a"))
+                + message(type: 6, streamID: 0, csid: 2, hex("00100000 02")))
         harness.feed(message(type: 5, streamID: 0, csid: 2, big32(2000)))
         harness.feed(message(type: 9, streamID: 5, csid: 6, [UInt8](repeating: 1, count: 1200)))
         #expect(harness.sent.map(\.type).contains(4))
@@ -242,7 +270,9 @@ struct ClientTests {
         #expect(running.names == ["ready"])
     }
 
-    @Test("an impossible message stream id ends the connection", arguments: [AMF0Value.number(.nan), .number(-1), .string("x"), .null])
+    @Test(
+        "an impossible message stream id ends the connection",
+        arguments: [AMF0Value.number(.nan), .number(-1), .string("x"), .null])
     func badStreamID(id: AMF0Value) {
         var harness = ClientHarness(Self.player())
         harness.feed(SessionHarness.handshake + command("_result", id: 1) + command("_result", id: 4, id))
@@ -269,7 +299,8 @@ struct PairTests {
     /// Runs both ends with everything cut at random, until neither has anything to say.
     static func pump<Client: ClientUnderTest>(
         _ client: inout Client, _ server: inout RTMPServerSession, generator: inout SplitMix, now: MonotonicTime,
-        toServer extra: [UInt8] = [], toClient: [UInt8] = [], decide: (inout RTMPServerSession, RTMPServerSession.Action) -> Void
+        toServer extra: [UInt8] = [], toClient: [UInt8] = [],
+        decide: (inout RTMPServerSession, RTMPServerSession.Action) -> Void
     ) -> (client: [RTMPClientAction], server: [RTMPServerSession.Action]) {
         var upstream = extra
         var downstream = toClient
@@ -303,19 +334,23 @@ struct PairTests {
             let sizes = [0, 1, 2, 127, 128, 129, 900, 5000, 70_000]
             let size = sizes.randomElement(using: &generator) ?? 1
             return Frame(
-                id: UInt64(index), kind: kinds.randomElement(using: &generator) ?? .video, dts: 0xFF_FFF0 + Int64(index) * 2,
+                id: UInt64(index), kind: kinds.randomElement(using: &generator) ?? .video,
+                dts: 0xFF_FFF0 + Int64(index) * 2,
                 body: ByteBuffer(bytes: (0..<size).map { _ in UInt8.random(in: 0...255, using: &generator) }))
         }
     }
 
-    @Test("what a publisher writes comes out of the server, with both handshakes and any cut", arguments: [HandshakeKind.simple, .digest], [1, 2, 3, 4] as [UInt64])
+    @Test(
+        "what a publisher writes comes out of the server, with both handshakes and any cut",
+        arguments: [HandshakeKind.simple, .digest], [1, 2, 3, 4] as [UInt64])
     func publish(kind: HandshakeKind, seed: UInt64) {
         var generator = SplitMix(seed)
         let now = MonotonicTime.at(.seconds(1))
         var configuration = RTMPClientConfiguration()
         configuration.handshake = kind
         configuration.chunkSize = [128, 4096, 60_000].randomElement(using: &generator) ?? 128
-        var client = RTMPPublishClient(url: RTMPURL(host: "h", app: "live", name: "a", query: "k=v"), configuration: configuration, digest: .real)
+        var client = RTMPPublishClient(
+            url: RTMPURL(host: "h", app: "live", name: "a", query: "k=v"), configuration: configuration, digest: .real)
         var server = RTMPServerSession(configuration: .init(), digest: .real, now: now)
         client.start(now: now)
         var requests: [RTMPServerSession.PublishRequest] = []
@@ -331,13 +366,20 @@ struct PairTests {
         let frames = Self.frames(&generator)
         var bytes = ByteBuffer()
         for frame in frames {
-            client.write(kind: frame.kind, timestamp: UInt32(truncatingIfNeeded: frame.dts), payload: frame.body, into: &bytes)
+            client.write(
+                kind: frame.kind, timestamp: UInt32(truncatingIfNeeded: frame.dts), payload: frame.body, into: &bytes)
         }
         let run = Self.pump(&client, &server, generator: &generator, now: now, toServer: bytes.bytes) { _, _ in }
         let received = run.server.compactMap {
-            if case .media(let kind, let time, let payload, _) = $0 { RTMPMessage(type: kind.rawValue, timestamp: time, streamID: 1, payload: payload) } else { nil }
+            if case .media(let kind, let time, let payload, _) = $0 {
+                RTMPMessage(type: kind.rawValue, timestamp: time, streamID: 1, payload: payload)
+            } else {
+                nil
+            }
         }
-        let expected = frames.map { RTMPMessage(type: $0.kind.rawValue, timestamp: UInt32($0.dts), streamID: 1, payload: $0.body) }
+        let expected = frames.map {
+            RTMPMessage(type: $0.kind.rawValue, timestamp: UInt32($0.dts), streamID: 1, payload: $0.body)
+        }
         #expect(received.count == expected.count)
         #expect(zip(received, expected).allSatisfy { $0 == $1 })
         client.finish()
@@ -346,7 +388,9 @@ struct PairTests {
         #expect(end.client.count == 1)
     }
 
-    @Test("what the fan-out writes comes out of a player, with both handshakes and any cut", arguments: [HandshakeKind.simple, .digest], [1, 2, 3, 4] as [UInt64])
+    @Test(
+        "what the fan-out writes comes out of a player, with both handshakes and any cut",
+        arguments: [HandshakeKind.simple, .digest], [1, 2, 3, 4] as [UInt64])
     func play(kind: HandshakeKind, seed: UInt64) {
         var generator = SplitMix(seed)
         let now = MonotonicTime.at(.seconds(1))
@@ -354,7 +398,8 @@ struct PairTests {
         configuration.handshake = kind
         var serverConfiguration = RTMPServerSession.Configuration()
         serverConfiguration.chunkSize = [128, 4096, 60_000].randomElement(using: &generator) ?? 128
-        var client = RTMPPlayClient(url: RTMPURL(host: "h", app: "live", name: "a"), configuration: configuration, digest: .real)
+        var client = RTMPPlayClient(
+            url: RTMPURL(host: "h", app: "live", name: "a"), configuration: configuration, digest: .real)
         var server = RTMPServerSession(configuration: serverConfiguration, digest: .real, now: now)
         client.start(now: now)
         let setup = Self.pump(&client, &server, generator: &generator, now: now) { server, action in
@@ -363,12 +408,20 @@ struct PairTests {
         #expect(setup.client.count == 1)
         let frames = Self.frames(&generator)
         var bytes = ByteBuffer()
-        for frame in frames { RTMPFrameEncoder.write(frame, chunkSize: serverConfiguration.chunkSize, streamID: 1, into: &bytes) }
+        for frame in frames {
+            RTMPFrameEncoder.write(frame, chunkSize: serverConfiguration.chunkSize, streamID: 1, into: &bytes)
+        }
         let run = Self.pump(&client, &server, generator: &generator, now: now, toClient: bytes.bytes) { _, _ in }
         let received = run.client.compactMap {
-            if case .media(let kind, let time, let payload) = $0 { RTMPMessage(type: kind.rawValue, timestamp: time, streamID: 1, payload: payload) } else { nil }
+            if case .media(let kind, let time, let payload) = $0 {
+                RTMPMessage(type: kind.rawValue, timestamp: time, streamID: 1, payload: payload)
+            } else {
+                nil
+            }
         }
-        let expected = frames.map { RTMPMessage(type: $0.kind.rawValue, timestamp: UInt32($0.dts), streamID: 1, payload: $0.body) }
+        let expected = frames.map {
+            RTMPMessage(type: $0.kind.rawValue, timestamp: UInt32($0.dts), streamID: 1, payload: $0.body)
+        }
         #expect(received.count == expected.count)
         #expect(zip(received, expected).allSatisfy { $0 == $1 })
         server.endPlay(streamID: 1, now: now)
@@ -388,7 +441,8 @@ struct PairTests {
         client.start(now: now)
         let run = Self.pump(&client, &server, generator: &generator, now: now) { server, action in
             guard case .play(let request) = action else { return }
-            server.reject(streamID: request.messageStreamID, code: .streamNotFound, status: .playStreamNotFound, now: now)
+            server.reject(
+                streamID: request.messageStreamID, code: .streamNotFound, status: .playStreamNotFound, now: now)
         }
         guard case .rejected(let code, let description)? = run.client.first else {
             Issue.record("\(run.client)")

@@ -12,7 +12,9 @@ struct HandshakeTests {
     }
 
     /// What the server answers to some input, and whether it is done.
-    static func serve(_ input: [UInt8], feeding: Feeding = .whole) throws(RTMPError) -> (sent: [UInt8], kind: HandshakeKind?, isDone: Bool, rest: [UInt8]) {
+    static func serve(_ input: [UInt8], feeding: Feeding = .whole) throws(RTMPError) -> (
+        sent: [UInt8], kind: HandshakeKind?, isDone: Bool, rest: [UInt8]
+    ) {
         var server = RTMPHandshakeServer(digest: .real)
         var pending = ByteBuffer()
         var sent: [UInt8] = []
@@ -30,7 +32,9 @@ struct HandshakeTests {
         return (sent, server.kind, isDone, pending.bytes)
     }
 
-    @Test("the simple handshake echoes C1 byte for byte, takes any C2, and leaves what follows", arguments: [0, 1, 2, 3, 0x1F] as [UInt8])
+    @Test(
+        "the simple handshake echoes C1 byte for byte, takes any C2, and leaves what follows",
+        arguments: [0, 1, 2, 3, 0x1F] as [UInt8])
     func simple(version: UInt8) throws {
         let c1 = Self.block()
         let input = [version] + c1 + Self.block(seed: 9) + [0xAA, 0xBB]
@@ -49,13 +53,16 @@ struct HandshakeTests {
         "the first byte tells what else is spoken, before anything more came",
         arguments: [
             (0x16, .tlsOnPlainPort), (6, .encryptedRTMP), (8, .encryptedRTMP), (UInt8(ascii: "G"), .httpOnRTMPPort),
-            (UInt8(ascii: "P"), .httpOnRTMPPort), (0x20, .badHandshakeVersion(0x20)), (0xFF, .badHandshakeVersion(0xFF)),
+            (UInt8(ascii: "P"), .httpOnRTMPPort), (0x20, .badHandshakeVersion(0x20)),
+            (0xFF, .badHandshakeVersion(0xFF)),
         ] as [(UInt8, RTMPError)])
     func otherProtocols(byte: UInt8, error: RTMPError) {
         #expect(throws: error) { try Self.serve([byte]) }
     }
 
-    @Test("a C1 with a digest in either scheme is answered with a signed S1 and S2", arguments: HandshakeBlock.Scheme.allCases, [1, 2, 3, 4, 5] as [UInt64])
+    @Test(
+        "a C1 with a digest in either scheme is answered with a signed S1 and S2",
+        arguments: HandshakeBlock.Scheme.allCases, [1, 2, 3, 4, 5] as [UInt64])
     func digest(scheme: HandshakeBlock.Scheme, seed: UInt64) throws {
         var c1 = try #require(HandshakeBlock(Self.block(version: 0x8000_0702, seed: seed)))
         let value = c1.sign(key: HandshakeKey.player, scheme: scheme, digest: .real)
@@ -92,7 +99,9 @@ struct HandshakeTests {
     }
 
     /// Runs client and server against each other.
-    static func shake(_ kind: HandshakeKind) throws(RTMPError) -> (client: HandshakeKind, server: HandshakeKind?, c2: [UInt8], s1: [UInt8], digest: [UInt8]) {
+    static func shake(_ kind: HandshakeKind) throws(RTMPError) -> (
+        client: HandshakeKind, server: HandshakeKind?, c2: [UInt8], s1: [UInt8], digest: [UInt8]
+    ) {
         var client = RTMPHandshakeClient(kind: kind, digest: .real)
         var server = RTMPHandshakeServer(digest: .real)
         var toServer = ByteBuffer()

@@ -31,7 +31,10 @@ struct NamesTests {
 
     @Test(
         "what is no RTMP URL is nil",
-        arguments: ["", "rtmp://", "rtmp:///live/a", "http://h/live/a", "rtmp://h", "rtmp://h/", "rtmp://h:0/a/b", "rtmp://h:65536/a/b", "rtmp://h:x/a/b", "rtmp://[::1/a/b", "rtmp://[::1]x/a/b", "rtmp://h:/a/b"])
+        arguments: [
+            "", "rtmp://", "rtmp:///live/a", "http://h/live/a", "rtmp://h", "rtmp://h/", "rtmp://h:0/a/b",
+            "rtmp://h:65536/a/b", "rtmp://h:x/a/b", "rtmp://[::1/a/b", "rtmp://[::1]x/a/b", "rtmp://h:/a/b",
+        ])
     func badURL(text: String) {
         #expect(RTMPURL(text) == nil)
     }
@@ -39,8 +42,10 @@ struct NamesTests {
     @Test(
         "app and name of every encoder's shape give one stream name",
         arguments: [
-            ("live", "key", "live/key"), ("live/", "/key", "live/key"), ("/live", "key/", "live/key"), ("live/room", "1", "live/room/1"),
-            ("live", "room/1", "live/room/1"), ("live/key", "", "live/key"), ("live", "a%2Db", "live/a-b"), ("li%76e", "a", "live/a"),
+            ("live", "key", "live/key"), ("live/", "/key", "live/key"), ("/live", "key/", "live/key"),
+            ("live/room", "1", "live/room/1"),
+            ("live", "room/1", "live/room/1"), ("live/key", "", "live/key"), ("live", "a%2Db", "live/a-b"),
+            ("li%76e", "a", "live/a"),
         ])
     func shapes(app: String, name: String, expected: String) throws {
         let application = try StreamAddress.application(app)
@@ -49,7 +54,10 @@ struct NamesTests {
 
     @Test(
         "applications outside the allow-list are refused",
-        arguments: ["", "/", "live\u{0}x", "../../etc", "live%2f..%2f", "a//b", "a b", "live%00", "%", "é", ".", "a/..", String(repeating: "a", count: 300)])
+        arguments: [
+            "", "/", "live\u{0}x", "../../etc", "live%2f..%2f", "a//b", "a b", "live%00", "%", "é", ".", "a/..",
+            String(repeating: "a", count: 300),
+        ])
     func badApplications(app: String) {
         #expect(throws: StreamNameError.self) { try StreamAddress.application(app) }
     }
@@ -57,7 +65,8 @@ struct NamesTests {
     @Test(
         "names outside the allow-list are refused",
         arguments: [
-            "", "/", "..", "%2e%2e%2f", "a\r\nSET evil 1\r\n", "a\u{0}", "*", "[a]", "a:b", "{x}", "\u{1F600}", "\u{1B}]0;", "\u{FFFD}",
+            "", "/", "..", "%2e%2e%2f", "a\r\nSET evil 1\r\n", "a\u{0}", "*", "[a]", "a:b", "{x}", "\u{1F600}",
+            "\u{1B}]0;", "\u{FFFD}",
             "$(touch${IFS}pwn)", "%zz", "a%", "a%2", "%252e", String(repeating: "x", count: 256),
         ])
     func badNames(name: String) {
@@ -77,7 +86,8 @@ struct EnhancedCapabilitiesTests {
     @Test("an announcement is read as it was written")
     func roundTrip() {
         let capabilities = EnhancedCapabilities(
-            fourCcList: ["hvc1", "av01"], videoInfo: ["hvc1": [.decode, .encode], "*": .forward], audioInfo: ["Opus": .decode],
+            fourCcList: ["hvc1", "av01"], videoInfo: ["hvc1": [.decode, .encode], "*": .forward],
+            audioInfo: ["Opus": .decode],
             extensions: [.reconnect, .modEx])
         var object = AMF0Object()
         capabilities.write(into: &object)
@@ -96,9 +106,14 @@ struct EnhancedCapabilitiesTests {
         #expect(!EnhancedCapabilities(videoInfo: ["*": .forward]).acceptsAudio("Opus"))
     }
 
-    @Test("malformed announcements count as nothing", arguments: [AMF0Value.number(.nan), .string("x"), .null, .strictArray([.number(1), .null])])
+    @Test(
+        "malformed announcements count as nothing",
+        arguments: [AMF0Value.number(.nan), .string("x"), .null, .strictArray([.number(1), .null])])
     func malformed(value: AMF0Value) {
-        let object: AMF0Object = ["fourCcList": value, "videoFourCcInfoMap": value, "audioFourCcInfoMap": .object(["a": value]), "capsEx": value]
+        let object: AMF0Object = [
+            "fourCcList": value, "videoFourCcInfoMap": value, "audioFourCcInfoMap": .object(["a": value]),
+            "capsEx": value,
+        ]
         #expect(EnhancedCapabilities(object).isLegacy)
     }
 }

@@ -8,7 +8,9 @@ import Testing
 struct ServerControlTests {
     typealias Harness = SessionHarness
 
-    static func control(_ type: UInt8, _ payload: [UInt8]) -> [UInt8] { message(type: type, streamID: 0, csid: 2, payload) }
+    static func control(_ type: UInt8, _ payload: [UInt8]) -> [UInt8] {
+        message(type: type, streamID: 0, csid: 2, payload)
+    }
 
     @Test("a ping is answered with the same four bytes, also on librtmp's fresh type 1 chunk stream")
     func ping() {
@@ -31,7 +33,9 @@ struct ServerControlTests {
         #expect(harness.session.counters.unansweredControl == 990)
     }
 
-    @Test("unknown and undocumented user control events are ignored", arguments: ["001a", "001f 00000001", "0020", "7fff", "0005 00000001", "0004 00000001", "0002 00000001"])
+    @Test(
+        "unknown and undocumented user control events are ignored",
+        arguments: ["001a", "001f 00000001", "0020", "7fff", "0005 00000001", "0004 00000001", "0002 00000001"])
     func unknownEvents(body: String) {
         var harness = Harness.connected()
         harness.feed(Self.control(4, hex(body)))
@@ -39,7 +43,10 @@ struct ServerControlTests {
         #expect(harness.sent.isEmpty)
     }
 
-    @Test("control messages shorter than their fields end the connection", arguments: [(4, "00"), (4, "0006 0000"), (4, "0003 00000001"), (3, "00"), (5, "000000"), (6, "0000")] as [(UInt8, String)])
+    @Test(
+        "control messages shorter than their fields end the connection",
+        arguments: [(4, "00"), (4, "0006 0000"), (4, "0003 00000001"), (3, "00"), (5, "000000"), (6, "0000")]
+            as [(UInt8, String)])
     func truncated(type: UInt8, body: String) {
         var harness = Harness.connected()
         harness.feed(Self.control(type, hex(body)))
@@ -51,7 +58,9 @@ struct ServerControlTests {
         var harness = Harness.connected()
         for type in UInt8.min ... .max {
             harness.feed(message(type: type, csid: 5, []))
-            if ![1, 2, 3, 4, 5, 6, 8, 9, 15, 17, 18, 20, 22].contains(type) { harness.feed(message(type: type, csid: 5, [0])) }
+            if ![1, 2, 3, 4, 5, 6, 8, 9, 15, 17, 18, 20, 22].contains(type) {
+                harness.feed(message(type: type, csid: 5, [0]))
+            }
             harness.now = harness.now + .milliseconds(20)
         }
         #expect(harness.closeError == nil)
@@ -62,7 +71,9 @@ struct ServerControlTests {
     @Test("a new bandwidth is answered with the window; a repeated, zero or unknown one is not")
     func bandwidth() {
         var harness = Harness.connected()
-        harness.feed(Self.control(6, hex("00100000 02")) + Self.control(6, hex("00100000 02")) + Self.control(6, hex("00000000 02")) + Self.control(6, hex("00200000 09")))
+        harness.feed(
+            Self.control(6, hex("00100000 02")) + Self.control(6, hex("00100000 02"))
+                + Self.control(6, hex("00000000 02")) + Self.control(6, hex("00200000 09")))
         #expect(harness.sent.map(\.type) == [5])
         #expect(harness.sent.first?.payload.bytes == hex("00100000"))
     }
@@ -105,7 +116,9 @@ struct ServerControlTests {
         #expect(window.due() == nil)
     }
 
-    @Test("the running total starts over before 2^32, from many starting points", arguments: [1, 1000, 999_983, 0x7FFF_FFFF] as [Int])
+    @Test(
+        "the running total starts over before 2^32, from many starting points",
+        arguments: [1, 1000, 999_983, 0x7FFF_FFFF] as [Int])
     func sequenceWrap(step: Int) {
         var window = AcknowledgementWindow()
         window.announce(2)
@@ -150,7 +163,8 @@ struct ServerControlTests {
         #expect(harness.closeError == .setupTimeout)
     }
 
-    @Test("the time of a decision is not the client's, a running stream has no such deadline, and its end sets a new one")
+    @Test(
+        "the time of a decision is not the client's, a running stream has no such deadline, and its end sets a new one")
     func setupDeadlinePauses() {
         var harness = Harness.connected()
         harness.feed(Harness.publish())

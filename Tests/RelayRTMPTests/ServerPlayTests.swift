@@ -13,7 +13,9 @@ struct ServerPlayTests {
         var harness = Harness.connected(.init(), ["fourCcList": .strictArray([.string("hvc1")])])
         var bufferLength = ByteBuffer()
         UserControl.setBufferLength(streamID: 1, milliseconds: 0xFFFF_FFFF).encode(into: &bufferLength)
-        harness.feed(bufferLength.bytes + command("play", id: 3, .string("a?t=1"), .number(-2000), .number(-1), .boolean(false), streamID: 1))
+        harness.feed(
+            bufferLength.bytes
+                + command("play", id: 3, .string("a?t=1"), .number(-2000), .number(-1), .boolean(false), streamID: 1))
         let request = try #require(harness.playRequest)
         #expect(request.name.description == "live/a")
         #expect(request.query == "t=1")
@@ -32,7 +34,8 @@ struct ServerPlayTests {
         harness.run()
         #expect(
             harness.sequence == [
-                "streamBegin(streamID: 1)", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start", "onStatus", "|RtmpSampleAccess",
+                "streamBegin(streamID: 1)", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start",
+                "onStatus", "|RtmpSampleAccess",
             ])
         #expect(harness.sent.dropFirst().allSatisfy { $0.streamID == 1 })
     }
@@ -53,7 +56,10 @@ struct ServerPlayTests {
         harness.session.endPlay(streamID: 1, now: harness.now)
         harness.session.endPlay(streamID: 1, now: harness.now)
         harness.run()
-        #expect(harness.sequence == ["onStatus NetStream.Play.UnpublishNotify", "streamEOF(streamID: 1)", "onStatus NetStream.Play.Stop"])
+        #expect(
+            harness.sequence == [
+                "onStatus NetStream.Play.UnpublishNotify", "streamEOF(streamID: 1)", "onStatus NetStream.Play.Stop",
+            ])
         #expect(harness.closeError == nil)
         harness.feed(Harness.play("b"))
         #expect(harness.playRequest?.name.name == "b")
@@ -67,7 +73,8 @@ struct ServerPlayTests {
         #expect(harness.statuses == ["NetStream.Play.PublishNotify"])
     }
 
-    @Test("closeStream, deleteStream and play(false) stop the play", arguments: ["closeStream", "deleteStream", "play"])
+    @Test(
+        "closeStream, deleteStream and play(false) stop the play", arguments: ["closeStream", "deleteStream", "play"])
     func stops(name: String) {
         var harness = Harness.playing()
         switch name {
@@ -97,11 +104,14 @@ struct ServerPlayTests {
     func wishes() {
         var harness = Harness.playing()
         harness.feed(
-            command("pause", .boolean(true), .number(100), streamID: 1) + command("pause", .boolean(false), .number(100), streamID: 1)
-                + command("receiveAudio", .boolean(false), streamID: 1) + command("receiveVideo", .boolean(true), streamID: 1))
+            command("pause", .boolean(true), .number(100), streamID: 1)
+                + command("pause", .boolean(false), .number(100), streamID: 1)
+                + command("receiveAudio", .boolean(false), streamID: 1)
+                + command("receiveVideo", .boolean(true), streamID: 1))
         #expect(harness.statuses == ["NetStream.Pause.Notify", "NetStream.Unpause.Notify"])
         #expect(harness.actions.count == 4)
-        guard case .pause(streamID: 1, isPaused: true) = harness.actions[0], case .pause(streamID: 1, isPaused: false) = harness.actions[1],
+        guard case .pause(streamID: 1, isPaused: true) = harness.actions[0],
+            case .pause(streamID: 1, isPaused: false) = harness.actions[1],
             case .receive(streamID: 1, kind: .audio, isWanted: false) = harness.actions[2],
             case .receive(streamID: 1, kind: .video, isWanted: true) = harness.actions[3]
         else {
@@ -116,7 +126,9 @@ struct ServerPlayTests {
         harness.feed(command("seek", .number(1e300), streamID: 1) + command("play2", .object([:]), streamID: 1))
         #expect(harness.sent.isEmpty)
         var idle = Harness.connected()
-        idle.feed(command("pause", .boolean(true), streamID: 1) + command("receiveAudio", .boolean(true), streamID: 1) + command("pause", .number(.nan)))
+        idle.feed(
+            command("pause", .boolean(true), streamID: 1) + command("receiveAudio", .boolean(true), streamID: 1)
+                + command("pause", .number(.nan)))
         #expect(idle.actions.isEmpty)
     }
 

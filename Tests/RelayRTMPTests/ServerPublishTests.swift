@@ -16,8 +16,12 @@ struct ServerPublishTests {
     func request() {
         var harness = Harness()
         harness.feed(
-            Harness.handshake + Harness.connect(["app": .string("live/room?vhost=v"), "tcUrl": .string("rtmp://h/live/room?multitrack=1")])
-                + command("createStream", id: 2) + command("publish", id: 3, .string("/key?token=a%26b"), .string("record"), streamID: 1) + Self.video())
+            Harness.handshake
+                + Harness.connect([
+                    "app": .string("live/room?vhost=v"), "tcUrl": .string("rtmp://h/live/room?multitrack=1"),
+                ])
+                + command("createStream", id: 2)
+                + command("publish", id: 3, .string("/key?token=a%26b"), .string("record"), streamID: 1) + Self.video())
         #expect(harness.publishRequest?.name.description == "live/room/key")
         #expect(harness.publishRequest?.query == "token=a%26b&vhost=v&multitrack=1")
         #expect(harness.publishRequest?.kind == .record)
@@ -29,10 +33,13 @@ struct ServerPublishTests {
         #expect(harness.session.wantsInput)
     }
 
-    @Test("publish without a kind is live, and may be sent on a message stream that was never created", arguments: [0, 1, 7] as [UInt32])
+    @Test(
+        "publish without a kind is live, and may be sent on a message stream that was never created",
+        arguments: [0, 1, 7] as [UInt32])
     func lenientPublish(streamID: UInt32) throws {
         var harness = Harness()
-        harness.feed(Harness.handshake + Harness.connect() + command("publish", id: 3, .string("a"), streamID: streamID))
+        harness.feed(
+            Harness.handshake + Harness.connect() + command("publish", id: 3, .string("a"), streamID: streamID))
         #expect(harness.publishRequest?.kind == .live)
         harness.session.acceptPublish(streamID: streamID, now: harness.now)
         harness.run()
@@ -62,8 +69,12 @@ struct ServerPublishTests {
         fmle.sent = []
         fmle.session.acceptPublish(streamID: 1, now: fmle.now)
         fmle.run()
-        #expect(fmle.sequence == ["streamBegin(streamID: 1)", "onFCPublish NetStream.Publish.Start", "onStatus NetStream.Publish.Start"])
-        #expect(fmle.sent[1].payload.bytes.starts(with: AMF0.encode([.string("onFCPublish"), .number(0), .null]).bytes))
+        #expect(
+            fmle.sequence == [
+                "streamBegin(streamID: 1)", "onFCPublish NetStream.Publish.Start", "onStatus NetStream.Publish.Start",
+            ])
+        #expect(
+            fmle.sent[1].payload.bytes.starts(with: AMF0.encode([.string("onFCPublish"), .number(0), .null]).bytes))
     }
 
     @Test("a refused publish is told why with the code, then closed")
@@ -80,7 +91,9 @@ struct ServerPublishTests {
         #expect(harness.media.isEmpty)
     }
 
-    @Test("names outside the allow-list are refused before anyone is asked", arguments: ["", "a b", "../x", "a\r\nSET evil 1\r\n", "a:b", "x$(touch)", String(repeating: "x", count: 300)])
+    @Test(
+        "names outside the allow-list are refused before anyone is asked",
+        arguments: ["", "a b", "../x", "a\r\nSET evil 1\r\n", "a:b", "x$(touch)", String(repeating: "x", count: 300)])
     func badName(name: String) {
         var harness = Harness.connected()
         harness.feed(Harness.publish(name))
@@ -92,7 +105,8 @@ struct ServerPublishTests {
     @Test("names that are no UTF-8 are refused")
     func notUTF8() {
         var harness = Harness.connected()
-        harness.feed(message(type: 20, AMF0.encode([.string("publish"), .number(3), .null]).bytes + hex("02 0002 fffe")))
+        harness.feed(
+            message(type: 20, AMF0.encode([.string("publish"), .number(3), .null]).bytes + hex("02 0002 fffe")))
         #expect(harness.closeError?.code == .badStreamName)
     }
 
@@ -110,7 +124,8 @@ struct ServerPublishTests {
         let metadata = AMF0.encode([.string("onMetaData"), .ecmaArray(["width": .number(2)])]).bytes
         harness.feed(
             message(type: 18, streamID: 1, csid: 4, AMF0.encode([.string("@setDataFrame")]).bytes + metadata)
-                + message(type: 8, time: 23, csid: 4, [0xAF, 0]) + Self.video(0xFFFF_FFFF) + message(type: 8, csid: 4, []))
+                + message(type: 8, time: 23, csid: 4, [0xAF, 0]) + Self.video(0xFFFF_FFFF)
+                + message(type: 8, csid: 4, []))
         #expect(harness.media.map(\.type) == [18, 8, 9, 8])
         #expect(harness.media.map(\.timestamp) == [0, 23, 0xFFFF_FFFF, 0])
         #expect(harness.media.first?.payload.bytes == metadata)
@@ -136,6 +151,23 @@ struct ServerPublishTests {
         #expect(harness.session.counters.mediaOutsideStream == 1)
     }
 
+    @Test("FCUnpublish with two publishes leaves the end to deleteStream")
+    func ambiguousUnpublish() {
+        var harness = Harness.publishing()
+        harness.feed(command("createStream", id: 9) + Harness.publish("b", streamID: 2))
+        harness.session.acceptPublish(streamID: 2, now: harness.now)
+        harness.run()
+        harness.actions = []
+        harness.feed(command("FCUnpublish", id: 6, .string("b")))
+        #expect(harness.actions.isEmpty)
+        harness.feed(command("deleteStream", .number(2)) + Self.video(streamID: 1))
+        #expect(harness.actions.count == 2)
+        guard case .unpublish(streamID: 2)? = harness.actions.first else {
+            Issue.record("\(harness.actions)")
+            return
+        }
+    }
+
     @Test("media before publish and after its end is counted and dropped")
     func outside() {
         var harness = Harness.connected()
@@ -144,7 +176,9 @@ struct ServerPublishTests {
         #expect(harness.session.counters.mediaOutsideStream == 1)
     }
 
-    @Test("each normal end is one unpublish, and the stream can be published again", arguments: ["FCUnpublish", "closeStream", "deleteStream"])
+    @Test(
+        "each normal end is one unpublish, and the stream can be published again",
+        arguments: ["FCUnpublish", "closeStream", "deleteStream"])
     func ends(name: String) {
         var harness = Harness.publishing()
         let end =
@@ -170,7 +204,10 @@ struct ServerPublishTests {
         harness.run()
         harness.sent = []
         harness.feed(command("FCUnpublish", id: 6, .string("a")))
-        #expect(harness.sequence == ["_result", "onFCUnpublish NetStream.Unpublish.Success", "onStatus NetStream.Unpublish.Success"])
+        #expect(
+            harness.sequence == [
+                "_result", "onFCUnpublish NetStream.Unpublish.Success", "onStatus NetStream.Unpublish.Success",
+            ])
     }
 
     @Test("a publisher that lost its stream is told so and closed")
@@ -202,10 +239,30 @@ struct ServerPublishTests {
         #expect(modern.closeError == nil)
     }
 
+    @Test("a flood of chunk headers is worked on second by second, and ends the connection when too much waits")
+    func throttle() {
+        var configuration = RTMPServerSession.Configuration()
+        configuration.limits.chunkHeadersPerSecond = 50
+        configuration.limits.waitingInputBytes = 1000
+        var harness = Harness.publishing(configuration)
+        harness.now = harness.now + .seconds(1)
+        for _ in 0..<50 { harness.feed(Self.video()) }
+        #expect(harness.media.count == 50)
+        harness.feed(Self.video() + Self.video())
+        #expect(harness.media.count == 50)
+        #expect(!harness.session.wantsInput)
+        #expect(harness.session.nextDeadline == harness.now + .seconds(1))
+        harness.advance(.seconds(1))
+        #expect(harness.media.count == 52)
+        #expect(harness.session.wantsInput)
+        for _ in 0..<130 where harness.closeError == nil { harness.feed(Self.video()) }
+        #expect(harness.closeError == .decodeBudget)
+    }
+
     @Test("input that comes during a decision is kept up to a bound")
     func inputDuringDecision() {
         var configuration = RTMPServerSession.Configuration()
-        configuration.limits.undecidedInputBytes = 1000
+        configuration.limits.waitingInputBytes = 1000
         var harness = Harness.connected(configuration)
         harness.feed(Harness.publish())
         harness.feed([UInt8](repeating: 0, count: 1000))

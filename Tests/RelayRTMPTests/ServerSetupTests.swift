@@ -26,7 +26,9 @@ struct ServerSetupTests {
         var whole = Harness()
         whole.feed(bytes)
         #expect(whole.publishRequest?.query == "x=1")
-        for feeding in [Feeding.singly, .split(1536), .split(1537), .split(3073), .split(3100), .random(1), .random(2), .random(3)] {
+        for feeding in [
+            Feeding.singly, .split(1536), .split(1537), .split(3073), .split(3100), .random(1), .random(2), .random(3),
+        ] {
             var harness = Harness()
             harness.feed(bytes, feeding)
             #expect(harness.sent == whole.sent)
@@ -41,7 +43,8 @@ struct ServerSetupTests {
         let plain = try #require(legacy.commands.first?.argument(0)?.objectValue)
         #expect(EnhancedCapabilities(plain).isLegacy)
         var modern = Harness()
-        modern.feed(Harness.handshake + Harness.connect(["fourCcList": .strictArray([.string("hvc1")]), "capsEx": .number(1)]))
+        modern.feed(
+            Harness.handshake + Harness.connect(["fourCcList": .strictArray([.string("hvc1")]), "capsEx": .number(1)]))
         let result = try #require(modern.commands.first)
         #expect(EnhancedCapabilities(try #require(result.argument(0)?.objectValue)) == .relay)
         #expect(EnhancedCapabilities(try #require(result.object.objectValue)) == .relay)
@@ -65,7 +68,9 @@ struct ServerSetupTests {
         array.feed(Harness.handshake + command("connect", id: 1, object: .ecmaArray(["app": .string("live")])))
         #expect(array.connectInfo?.app == "live")
         var onlyURL = Harness()
-        onlyURL.feed(Harness.handshake + command("connect", id: 1, object: .object(["tcUrl": .string("rtmp://[::1]:19/live/room")])))
+        onlyURL.feed(
+            Harness.handshake
+                + command("connect", id: 1, object: .object(["tcUrl": .string("rtmp://[::1]:19/live/room")])))
         #expect(onlyURL.connectInfo?.app == "live/room")
         var broken = Harness()
         broken.feed(Harness.handshake + Harness.connect(["tcUrl": .string("rtmp://[::1")]))
@@ -77,10 +82,14 @@ struct ServerSetupTests {
 
     @Test(
         "a connect without a usable app is refused with the reason, then closed",
-        arguments: [AMF0Value.string(""), .string("/"), .string("live\u{0}x"), .string("../../etc"), .string("live%2f..%2f"), .null, .number(.nan)])
+        arguments: [
+            AMF0Value.string(""), .string("/"), .string("live\u{0}x"), .string("../../etc"), .string("live%2f..%2f"),
+            .null, .number(.nan),
+        ])
     func badApp(app: AMF0Value) {
         var harness = Harness()
-        harness.feed(Harness.handshake + command("connect", id: 1, object: .object(["app": app, "tcUrl": .string("x")])))
+        harness.feed(
+            Harness.handshake + command("connect", id: 1, object: .object(["app": app, "tcUrl": .string("x")])))
         #expect(harness.commands.first?.name == "_error")
         #expect(harness.commands.first?.argument(0)?.objectValue?["code"] == .string("NetConnection.Connect.Rejected"))
         #expect(harness.closeError?.code == .badStreamName)
@@ -89,7 +98,9 @@ struct ServerSetupTests {
 
     @Test("a second connect, and publish, play or createStream before connect, end the connection")
     func order() {
-        for bytes in [Harness.connect() + Harness.connect(), Harness.publish(), Harness.play(), command("createStream", id: 1)] {
+        for bytes in [
+            Harness.connect() + Harness.connect(), Harness.publish(), Harness.play(), command("createStream", id: 1),
+        ] {
             var harness = Harness()
             harness.feed(Harness.handshake + bytes)
             #expect(harness.closeError == .commandOrder)
@@ -98,7 +109,10 @@ struct ServerSetupTests {
 
     @Test("publish and play on a busy message stream end the connection")
     func busyStream() {
-        for (first, second) in [(Harness.publish(), Harness.publish()), (Harness.publish(), Harness.play()), (Harness.play(), Harness.publish())] {
+        for (first, second) in [
+            (Harness.publish(), Harness.publish()), (Harness.publish(), Harness.play()),
+            (Harness.play(), Harness.publish()),
+        ] {
             var harness = Harness.connected()
             harness.feed(first)
             harness.session.acceptPublish(streamID: 1, now: harness.now)
@@ -109,11 +123,15 @@ struct ServerSetupTests {
         }
     }
 
-    @Test("the orders of librtmp, Flash and Haivision all lead to a publish", arguments: [
-        ["connect", "releaseStream", "FCPublish", "createStream", "_checkbw", "publish"], ["connect", "createStream", "publish"],
-        ["connect", "createStream", "FCPublish", "publish"], ["_checkbw", "connect", "createStream", "createStream", "publish"],
-        ["connect", "publish"],
-    ])
+    @Test(
+        "the orders of librtmp, Flash and Haivision all lead to a publish",
+        arguments: [
+            ["connect", "releaseStream", "FCPublish", "createStream", "_checkbw", "publish"],
+            ["connect", "createStream", "publish"],
+            ["connect", "createStream", "FCPublish", "publish"],
+            ["_checkbw", "connect", "createStream", "createStream", "publish"],
+            ["connect", "publish"],
+        ])
     func orders(names: [String]) {
         var harness = Harness()
         harness.feed(Harness.handshake)
@@ -146,6 +164,15 @@ struct ServerSetupTests {
         #expect(subscribe.sequence == ["_result", "onFCSubscribe NetStream.Play.Start"])
     }
 
+    @Test("answers go back on the message stream that the call came on", arguments: [0, 1, 9] as [UInt32])
+    func answerStream(streamID: UInt32) {
+        var harness = Harness.connected()
+        harness.feed(
+            command("createStream", id: 5, streamID: streamID)
+                + command("FCPublish", id: 6, .string("a"), streamID: streamID))
+        #expect(harness.sent.map(\.streamID) == [streamID, streamID])
+    }
+
     @Test("answers from the client are not answered")
     func noEcho() {
         var harness = Harness.connected()
@@ -153,7 +180,9 @@ struct ServerSetupTests {
         #expect(harness.sent.isEmpty)
     }
 
-    @Test("a transaction id that is no number anyone counts with comes back bit for bit", arguments: [0x7FF8_0000_0000_0005, 0x7FF0_0000_0000_0000, 0x7E37_E43C_8800_759C] as [UInt64])
+    @Test(
+        "a transaction id that is no number anyone counts with comes back bit for bit",
+        arguments: [0x7FF8_0000_0000_0005, 0x7FF0_0000_0000_0000, 0x7E37_E43C_8800_759C] as [UInt64])
     func oddTransactionIDs(bits: UInt64) {
         var harness = Harness.connected()
         harness.feed(command("createStream", id: Double(bitPattern: bits)))
@@ -175,7 +204,9 @@ struct ServerSetupTests {
         #expect(harness.closeError == nil)
     }
 
-    @Test("deleteStream of an unknown or impossible id is ignored", arguments: [AMF0Value.number(77), .number(.nan), .number(-1), .number(1e300), .string("x"), .null])
+    @Test(
+        "deleteStream of an unknown or impossible id is ignored",
+        arguments: [AMF0Value.number(77), .number(.nan), .number(-1), .number(1e300), .string("x"), .null])
     func unknownDelete(id: AMF0Value) {
         var harness = Harness.connected()
         harness.feed(command("deleteStream", id))
@@ -198,7 +229,9 @@ struct ServerSetupTests {
         #expect(slow.closeError == nil)
     }
 
-    @Test("broken AMF in a command ends the connection", arguments: ["02 0007 636f6e6e656374 00 3ff0000000000000 03 0001 61 07", "05", "02 ffff 61"])
+    @Test(
+        "broken AMF in a command ends the connection",
+        arguments: ["02 0007 636f6e6e656374 00 3ff0000000000000 03 0001 61 07", "05", "02 ffff 61"])
     func badAMF(text: String) {
         var harness = Harness()
         harness.feed(Harness.handshake + message(type: 20, streamID: 0, hex(text)))
@@ -224,7 +257,9 @@ struct ServerSetupTests {
             var generator = SplitMix(seed)
             var harness = Harness()
             let noise = (0..<1 << 16).map { _ in UInt8.random(in: 0...255, using: &generator) }
-            for _ in 0..<16 where harness.closeError == nil { harness.feed((harness.session.bytesReceived == 0 ? Harness.handshake : []) + noise) }
+            for _ in 0..<16 where harness.closeError == nil {
+                harness.feed((harness.session.bytesReceived == 0 ? Harness.handshake : []) + noise)
+            }
             #expect(harness.closeError != nil)
         }
     }

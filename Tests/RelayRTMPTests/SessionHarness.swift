@@ -53,7 +53,9 @@ struct SessionHarness {
     }
 
     static func connect(_ fields: AMF0Object = [:], id: Double = 1) -> [UInt8] {
-        var object: AMF0Object = ["app": .string("live"), "tcUrl": .string("rtmp://h/live"), "flashVer": .string("test")]
+        var object: AMF0Object = [
+            "app": .string("live"), "tcUrl": .string("rtmp://h/live"), "flashVer": .string("test"),
+        ]
         for property in fields.properties { object[property.key] = property.value }
         return command("connect", id: id, object: .object(object))
     }
@@ -77,7 +79,9 @@ struct SessionHarness {
         command("play", id: 3, .string(name), streamID: streamID)
     }
 
-    static func publishing(_ configuration: RTMPServerSession.Configuration = .init(), _ fields: AMF0Object = [:]) -> SessionHarness {
+    static func publishing(_ configuration: RTMPServerSession.Configuration = .init(), _ fields: AMF0Object = [:])
+        -> SessionHarness
+    {
         var harness = connected(configuration, fields)
         harness.feed(publish())
         harness.session.acceptPublish(streamID: 1, now: harness.now)
@@ -87,7 +91,9 @@ struct SessionHarness {
         return harness
     }
 
-    static func playing(_ configuration: RTMPServerSession.Configuration = .init(), _ fields: AMF0Object = [:]) -> SessionHarness {
+    static func playing(_ configuration: RTMPServerSession.Configuration = .init(), _ fields: AMF0Object = [:])
+        -> SessionHarness
+    {
         var harness = connected(configuration, fields)
         harness.feed(play())
         harness.session.acceptPlay(streamID: 1, now: harness.now)

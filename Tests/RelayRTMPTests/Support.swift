@@ -48,7 +48,7 @@ enum Feeding {
 
     func pieces(_ bytes: [UInt8]) -> [[UInt8]] {
         switch self {
-        case .whole: return [bytes]
+        case .whole: return [bytes]  // also when empty: time alone may let a decoder go on
         case .singly: return bytes.map { [$0] }
         case .split(let at): return [Array(bytes.prefix(at)), Array(bytes.dropFirst(at))]
         case .random(let seed):
@@ -126,7 +126,8 @@ func message(
 ) -> [UInt8] {
     var out = ByteBuffer()
     ChunkEncoder.write(
-        type: type, timestamp: time, streamID: streamID, csid: csid, payload: buffer(payload), chunkSize: chunkSize, into: &out)
+        type: type, timestamp: time, streamID: streamID, csid: csid, payload: buffer(payload), chunkSize: chunkSize,
+        into: &out)
     return out.bytes
 }
 
@@ -134,6 +135,7 @@ func command(
     _ name: String, id: Double = 0, object: AMF0Value = .null, _ arguments: AMF0Value..., streamID: UInt32 = 0
 ) -> [UInt8] {
     var out = ByteBuffer()
-    Command(name, transactionID: id, object: object, arguments: arguments).encode(streamID: streamID, chunkSize: 128, into: &out)
+    Command(name, transactionID: id, object: object, arguments: arguments).encode(
+        streamID: streamID, chunkSize: 128, into: &out)
     return out.bytes
 }

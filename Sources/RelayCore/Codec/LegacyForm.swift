@@ -55,6 +55,22 @@ package enum LegacyForm {
         return out
     }
 
+    /// The frame with its body as ``singleTrack(_:_:)`` makes it; the frame itself when it is not multitrack or is data. Nil
+    /// when it is of another track.
+    package static func singleTrack(_ frame: Frame) -> Frame? {
+        guard let first = frame.body.getInteger(at: frame.body.readerIndex, as: UInt8.self) else { return frame }
+        switch frame.kind {
+        case .video where first & 0x8f == 0x86, .audio where first == 0x95: break
+        default: return frame
+        }
+        guard let header = try? MediaHeader.parse(kind: frame.kind, body: frame.body),
+            let body = singleTrack(header, frame.body)
+        else { return nil }
+        var rewritten = frame
+        rewritten.body = body
+        return rewritten
+    }
+
     /// The body with the Enhanced RTMP header of an HEVC message that came with codec 12, for a player that offered
     /// `hvc1`.
     ///

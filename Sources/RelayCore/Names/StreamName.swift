@@ -21,7 +21,8 @@ package struct StreamName: Hashable, Sendable, CustomStringConvertible, Comparab
     ///
     /// - Throws: ``StreamNameError`` naming the first rule that is broken.
     package init(app: String, name: String) throws(StreamNameError) {
-        try self.init(path: app + "/" + name, requiringName: !name.utf8.allSatisfy { $0 == UInt8(ascii: "/") })
+        let name = Self.withoutOuterSlashes(name)
+        try self.init(path: "\(Self.withoutOuterSlashes(app))/\(name)", requiringName: !name.isEmpty)
     }
 
     /// Validates a whole path such as `/live/room/1` (HTTP) or `live/1`.
@@ -38,9 +39,7 @@ package struct StreamName: Hashable, Sendable, CustomStringConvertible, Comparab
     }
 
     private init(path: String, requiringName: Bool) throws(StreamNameError) {
-        var utf8 = path.utf8[...]
-        while utf8.first == UInt8(ascii: "/") { utf8.removeFirst() }
-        while utf8.last == UInt8(ascii: "/") { utf8.removeLast() }
+        let utf8 = Self.withoutOuterSlashes(path).utf8
         guard !utf8.isEmpty else { throw .empty }
         guard utf8.count <= Self.maximumLength else { throw .tooLong }
         guard requiringName else { throw .empty }
@@ -60,6 +59,13 @@ package struct StreamName: Hashable, Sendable, CustomStringConvertible, Comparab
         guard let slash = lastSlash else { throw .missingApp }
         self.app = String(path[utf8.startIndex..<slash])
         self.name = String(path[segmentStart..<utf8.endIndex])
+    }
+
+    private static func withoutOuterSlashes(_ text: String) -> Substring {
+        var utf8 = text.utf8[...]
+        while utf8.first == UInt8(ascii: "/") { utf8.removeFirst() }
+        while utf8.last == UInt8(ascii: "/") { utf8.removeLast() }
+        return Substring(utf8)
     }
 
     private static func check(segment: Substring.UTF8View) throws(StreamNameError) {

@@ -98,17 +98,28 @@ package struct Timeline: Sendable {
         _ timestamp: UInt32, track: Track?, now: MonotonicTime
     ) -> (out: Int64, mapping: UInt64)? {
         let silence = lastArrival.map { max(0, (now - $0).wholeMilliseconds) } ?? 0
-        if let mapping = current, let distance = distance(timestamp, mapping, track: track, silence: silence) {
-            let out = mapping.out &+ distance
-            if distance > 0 { current = Mapping(raw: timestamp, out: out, number: mapping.number) }
-            return (out, mapping.number)
+        let older = lookUpBeforeJump(timestamp, track: track, now: now)
+        guard let mapping = current, let distance = distance(timestamp, mapping, track: track, silence: silence) else {
+            return older
         }
-        if let mapping = previous, now - switchedAt < .milliseconds(limits.overlap),
+        let out = mapping.out &+ distance
+        if let older, let track, track.mapping == older.mapping {
+            // A track that has not jumped yet can look at home in the new clock when the jump was small: it is where it is
+            // expected.
+            let expected = track.lastOut &+ max(0, (now - track.lastArrival).wholeMilliseconds)
+            if (older.out &- expected).magnitude < (out &- expected).magnitude { return older }
+        }
+        if distance > 0 { current = Mapping(raw: timestamp, out: out, number: mapping.number) }
+        return (out, mapping.number)
+    }
+
+    private func lookUpBeforeJump(
+        _ timestamp: UInt32, track: Track?, now: MonotonicTime
+    ) -> (out: Int64, mapping: UInt64)? {
+        guard let mapping = previous, now - switchedAt < .milliseconds(limits.overlap),
             let distance = distance(timestamp, mapping, track: track, silence: 0)
-        {
-            return (mapping.out &+ distance, mapping.number)
-        }
-        return nil
+        else { return nil }
+        return (mapping.out &+ distance, mapping.number)
     }
 
     private func distance(_ timestamp: UInt32, _ mapping: Mapping, track: Track?, silence: Int64) -> Int64? {

@@ -131,7 +131,7 @@ package final class NodeInspector: Sendable {
         for fanout in fanouts {
             let found = try await fanout.loop.submit {
                 guard let viewer = fanout.viewer(id: id) else { return false }
-                viewer.connection.end(.kicked)
+                viewer.connection?.end(.kicked)
                 return true
             }.get()
             if found { return true }
@@ -164,7 +164,9 @@ extension LoopFanout {
     var viewersByTransport: [String: Int] {
         var counts: [String: Int] = [:]
         for replica in allReplicas {
-            for viewer in replica.viewers { counts[viewer.connection.transport, default: 0] += 1 }
+            for viewer in replica.viewers {
+                if let transport = viewer.connection?.transport { counts[transport, default: 0] += 1 }
+            }
         }
         return counts
     }
@@ -172,14 +174,15 @@ extension LoopFanout {
     /// The viewers of a stream (or of all) as the API shows them.
     func viewerStatuses(of name: StreamName?, now: MonotonicTime) -> [ViewerStatus] {
         allReplicas.filter { name == nil || $0.name == name }.flatMap { replica in
-            replica.viewers.map { viewer in
+            replica.viewers.compactMap { viewer in
+                guard let connection = viewer.connection else { return nil }
                 let log = viewer.feed.log
                 let isBehind = !viewer.queue.isCaughtUp(with: log)
                 return ViewerStatus(
-                    id: viewer.id, stream: replica.name.description, transport: viewer.connection.transport,
+                    id: viewer.id, stream: replica.name.description, transport: connection.transport,
                     selection: viewer.form.selection.rawValue,
-                    remote: viewer.connection.remote.map(RemoteText.describe) ?? "?",
-                    player: viewer.connection.identity.player, connectedSeconds: (now - viewer.joinedAt).seconds,
+                    remote: connection.remote.map(RemoteText.describe) ?? "?",
+                    player: connection.identity.player, connectedSeconds: (now - viewer.joinedAt).seconds,
                     bytesSent: viewer.queue.sentBytes, framesSent: viewer.queue.sent,
                     framesLost: viewer.queue.dropped &+ viewer.queue.skipped &+ viewer.queue.evicted,
                     lagMs: isBehind ? viewer.queue.lag(log: log, now: now).wholeMilliseconds : 0,

@@ -51,7 +51,7 @@ final class FLVViewerHandler: ChannelInboundHandler, ViewerConnection {
     func handlerAdded(context: ChannelHandlerContext) {
         guard let ticket else { return }
         writeContext = context
-        ViewerSocket.prepare(context.channel, configuration: services.configuration)
+        SocketTuning.prepareViewer(context.channel, configuration: services.configuration)
         let replica = fanout.replica(of: hub)
         self.replica = replica
         let form = WireForm(container: isWebSocket ? .webSocketFLV : .flv, selection: selection)

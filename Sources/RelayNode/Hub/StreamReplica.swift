@@ -89,7 +89,7 @@ final class StreamReplica: @unchecked Sendable {
     func end(_ code: RelayCode) {
         flush(now: .now())
         flushTask?.cancel()
-        for viewer in viewers { viewer.connection.end(code) }
+        for viewer in viewers { viewer.connection?.end(code) }
         let waiting = waiting
         self.waiting = []
         for viewer in waiting { viewer.connection.end(code) }
@@ -193,7 +193,7 @@ final class StreamReplica: @unchecked Sendable {
         for viewer in viewers
         where viewer.queue.shouldDisconnect(log: viewer.feed.log, limits: fanout.settings.queue, now: now) {
             fanout.meter.slowDisconnects &+= 1
-            viewer.connection.end(.tooSlow)
+            viewer.connection?.end(.tooSlow)
         }
         for feed in feedList {
             feed.trim(now: now)

@@ -43,10 +43,12 @@ final class Viewer {
     let form: WireForm
     /// When the viewer was taken in.
     let joinedAt: MonotonicTime
-    unowned let connection: any ViewerConnection
+    /// nil once the connection is gone; it holds the viewer and the viewer holds it, until then.
+    private(set) var connection: (any ViewerConnection)?
     /// Where it is in the list of its feed, kept up by the feed.
     var index = 0
-    unowned let feed: WireFeed
+    /// A write may complete after the stream has ended, so the viewer keeps what it belonged to.
+    let feed: WireFeed
     var queue: SubscriberQueue
     private let channel: any Channel
     private let socket: DirectSocket
@@ -73,7 +75,10 @@ final class Viewer {
     }
 
     /// The connection is gone.
-    func detach() { context = nil }
+    func detach() {
+        context = nil
+        connection = nil
+    }
 
     /// Whether the channel takes more before its high water mark.
     var isWritable: Bool { context != nil && channel.isWritable }
@@ -106,6 +111,6 @@ final class Viewer {
 
     private func writeCompleted() {
         waitingWrites -= 1
-        if waitingWrites == 0 { feed.resume(self) }
+        if waitingWrites == 0, context != nil { feed.resume(self) }
     }
 }

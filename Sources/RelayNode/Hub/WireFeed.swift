@@ -99,7 +99,7 @@ final class WireFeed {
     func add(_ viewer: Viewer, tracks: TrackKinds, now: MonotonicTime) {
         viewer.index = viewers.count
         viewers.append(viewer)
-        viewer.connection.didJoin(tracks: tracks)
+        viewer.connection?.didJoin(tracks: tracks)
         pump(viewer, now: now)
         viewer.flush()
     }

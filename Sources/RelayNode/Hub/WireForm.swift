@@ -33,12 +33,22 @@ enum MediaSelection: String, Sendable, Hashable, CaseIterable {
 struct WireForm: Sendable, Hashable {
     /// How frames are put on the wire.
     enum Container: Sendable, Hashable {
-        /// RTMP chunks on a message stream; `legacy` = for a player that did not offer Enhanced RTMP.
-        case rtmp(messageStreamID: UInt32, legacy: Bool)
+        /// RTMP chunks on a message stream, in what the player said it understands.
+        case rtmp(messageStreamID: UInt32, dialect: Dialect)
         /// FLV tags.
         case flv
         /// FLV tags inside binary WebSocket messages, one message per flush.
         case webSocketFLV
+    }
+
+    /// How much of Enhanced RTMP an RTMP player understands.
+    enum Dialect: Sendable, Hashable {
+        /// None: it gets the legacy form of what has one.
+        case legacy
+        /// Enhanced RTMP without multitrack: it gets the default track.
+        case singleTrack
+        /// Everything the publisher sends.
+        case full
     }
 
     var container: Container
@@ -51,8 +61,18 @@ struct WireForm: Sendable, Hashable {
     /// The frame as this form carries it: nil when the form leaves it out.
     func convert(_ frame: Frame) -> Frame? {
         guard selection.includes(frame.kind) else { return nil }
-        guard case .rtmp(_, legacy: true) = container, frame.kind != .data else { return frame }
-        return LegacyForm.rewrite(frame)
+        if frame.kind == .data, frame.flags.contains(.config) {
+            // FFmpeg's FLV demuxer takes metadata of another time than 0 for a data track of its own, and VLC then waits for it.
+            var metadata = frame
+            metadata.dts = 0
+            return metadata
+        }
+        guard case .rtmp(_, let dialect) = container, frame.kind != .data else { return frame }
+        switch dialect {
+        case .legacy: return LegacyForm.rewrite(frame)
+        case .singleTrack: return LegacyForm.singleTrack(frame)
+        case .full: return frame
+        }
     }
 
     /// Appends one frame that ``convert(_:)`` let through.

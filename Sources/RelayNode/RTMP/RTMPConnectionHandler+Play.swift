@@ -25,7 +25,7 @@ extension RTMPConnectionHandler {
         countsAsViewer = true
         playStreamID = request.messageStreamID
         let form = WireForm(
-            container: .rtmp(messageStreamID: request.messageStreamID, legacy: request.capabilities.isLegacy),
+            container: .rtmp(messageStreamID: request.messageStreamID, dialect: Self.dialect(request.capabilities)),
             selection: selection)
         capabilities = request.capabilities
         let replica = fanout.replica(of: hub)
@@ -38,6 +38,11 @@ extension RTMPConnectionHandler {
             return MediaSelection(query: pair.dropFirst("only=".count))
         }
         return .all
+    }
+
+    private static func dialect(_ capabilities: EnhancedCapabilities) -> WireForm.Dialect {
+        if capabilities.isLegacy { return .legacy }
+        return capabilities.extensions.contains(.multitrack) ? .full : .singleTrack
     }
 
     var writeContext: ChannelHandlerContext? { isClosing ? nil : context }
@@ -59,7 +64,7 @@ extension RTMPConnectionHandler {
         guard let context, let playStreamID, var ticket else { return }
         services.gate.settle(&ticket)
         self.ticket = ticket
-        ViewerSocket.prepare(context.channel, configuration: services.configuration)
+        SocketTuning.prepareViewer(context.channel, configuration: services.configuration)
         session.acceptPlay(streamID: playStreamID, now: .now())
         // The session's words have to be out before the first frame, which the feed writes right after.
         while let action = session.nextAction(now: .now()) {

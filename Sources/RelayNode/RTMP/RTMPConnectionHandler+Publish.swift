@@ -34,6 +34,7 @@ extension RTMPConnectionHandler {
                 services.gate.settle(&ticket)
                 self.ticket = ticket
             }
+            if let channel = context?.channel { SocketTuning.preparePublisher(channel) }
             mediaDeadline = .now() + services.configuration.limits.firstMediaTimeout
             session.acceptPublish(streamID: request.messageStreamID, now: .now())
             services.logger.info("publishing", metadata: ["stream": "\(hub.name)", "remote": "\(remote?.ipAddress ?? "?")"])

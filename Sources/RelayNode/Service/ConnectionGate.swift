@@ -112,12 +112,14 @@ final class ConnectionGate: Sendable {
         var code: RelayCode
     }
 
+    /// The address bytes of `sockaddr_in` and `sockaddr_in6`, by offset (4 and 8): which of the imported C modules owns the
+    /// fields' names depends on what is built first.
     private static func key(_ address: SocketAddress) -> String? {
         switch address {
         case .v4(let v4):
-            withUnsafeBytes(of: v4.address.sin_addr) { $0.map { String($0, radix: 16) }.joined(separator: ".") }
+            withUnsafeBytes(of: v4.address) { $0.dropFirst(4).prefix(4).map { String($0, radix: 16) }.joined(separator: ".") }
         case .v6(let v6):
-            withUnsafeBytes(of: v6.address.sin6_addr) { $0.prefix(8).map { String($0, radix: 16) }.joined(separator: ":") }
+            withUnsafeBytes(of: v6.address) { $0.dropFirst(8).prefix(8).map { String($0, radix: 16) }.joined(separator: ":") }
         case .unixDomainSocket: nil
         }
     }

@@ -46,8 +46,9 @@ struct MediaService: Service {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(
-                ChannelOptions.Types.SocketOption(level: .tcp, name: ViewerSocket.userTimeoutOption),
-                value: SocketOptionValue(ViewerSocket.userTimeout))
+                ChannelOptions.Types.SocketOption(level: .tcp, name: SocketTuning.userTimeoutOption),
+                value: SocketOptionValue(SocketTuning.userTimeout))
+            .childChannelOption(.recvAllocator, value: TransientReceiveAllocator())
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let fanout = fanoutByLoop[ObjectIdentifier(channel.eventLoop)] else { return }

@@ -89,7 +89,8 @@ package enum ChunkEncoder {
             buffer.writeMultipleIntegers(format << 6, UInt8(truncatingIfNeeded: csid &- 64))
         } else {
             let wide = UInt16(truncatingIfNeeded: csid &- 64)
-            buffer.writeMultipleIntegers(format << 6 | 1, UInt8(truncatingIfNeeded: wide), UInt8(truncatingIfNeeded: wide >> 8))
+            buffer.writeMultipleIntegers(
+                format << 6 | 1, UInt8(truncatingIfNeeded: wide), UInt8(truncatingIfNeeded: wide >> 8))
         }
     }
 }

@@ -76,6 +76,9 @@ struct RTMPClientCore: Sendable {
         guard !isClosed else { return }
         acknowledgements.received(bytes.readableBytes)
         decoder.append(bytes)
+        if decoder.isThrottled, decoder.input.readableBytes > configuration.limits.waitingInputBytes {
+            fail(.decodeBudget)
+        }
     }
 
     mutating func timerFired(now: MonotonicTime) {
@@ -125,7 +128,8 @@ struct RTMPClientCore: Sendable {
     mutating func finish() {
         guard isReady else { return }
         if role == .publisher, configuration.announcesPublish {
-            send(Command("FCUnpublish", transactionID: Transaction.fcUnpublish, arguments: [.string(url.nameWithQuery)]))
+            send(
+                Command("FCUnpublish", transactionID: Transaction.fcUnpublish, arguments: [.string(url.nameWithQuery)]))
         }
         send(
             Command("deleteStream", transactionID: Transaction.deleteStream, arguments: [.number(Double(streamID))]))
@@ -176,7 +180,8 @@ extension RTMPClientCore {
         case .publisher:
             send(PublishCommand(name: url.nameWithQuery).command(transactionID: Transaction.start), streamID: id)
         case .player:
-            send(PlayCommand(name: url.nameWithQuery, start: -2).command(transactionID: Transaction.start), streamID: id)
+            send(
+                PlayCommand(name: url.nameWithQuery, start: -2).command(transactionID: Transaction.start), streamID: id)
             UserControl.setBufferLength(streamID: id, milliseconds: configuration.bufferLength).encode(into: &outbox)
         }
     }
@@ -264,7 +269,8 @@ extension RTMPClientCore {
 
     private mutating func error(_ command: Command) -> RTMPClientAction? {
         switch (phase, command.transactionID) {
-        case (.connecting, Transaction.connect), (.creatingStream, Transaction.createStream), (.starting, Transaction.start):
+        case (.connecting, Transaction.connect), (.creatingStream, Transaction.createStream),
+            (.starting, Transaction.start):
             return refuse(command.argument(0) ?? command.object)
         default:
             // releaseStream and FCPublish are answered with errors by many servers, and nothing depends on them.
@@ -300,7 +306,8 @@ extension RTMPClientCore {
         case (.publisher, .publishBadName), (.publisher, .publishDenied), (.player, .playStreamNotFound),
             (.player, .playFailed):
             return refuse(information)
-        case (.publisher, .unpublishSuccess), (.player, .playUnpublishNotify), (.player, .playStop), (.player, .playComplete):
+        case (.publisher, .unpublishSuccess), (.player, .playUnpublishNotify), (.player, .playStop),
+            (.player, .playComplete):
             return end()
         default: return nil
         }

@@ -31,8 +31,11 @@ package struct EnhancedCapabilities: Sendable, Hashable {
 
     /// FourCCs the peer can take, or `*`.
     package var fourCcList: [String] = []
+    /// What the peer can do with each video FourCC, or with `*`.
     package var videoInfo: [String: CodecMask] = [:]
+    /// What the peer can do with each audio FourCC, or with `*`.
     package var audioInfo: [String: CodecMask] = [:]
+    /// Abilities beyond codecs.
     package var extensions: Extensions = []
 
     package init(
@@ -45,9 +48,13 @@ package struct EnhancedCapabilities: Sendable, Hashable {
         self.extensions = extensions
     }
 
-    /// What this relay can say of itself: it forwards everything without decoding.
+    /// What this relay can say of itself: it forwards everything without decoding. The codecs of today are named as well, for
+    /// peers that do not know the wildcard.
     package static let relay = EnhancedCapabilities(
-        fourCcList: [wildcard], videoInfo: [wildcard: .forward], audioInfo: [wildcard: .forward],
+        fourCcList: [
+            wildcard, "avc1", "hvc1", "vvc1", "av01", "vp08", "vp09", "mp4a", "Opus", "fLaC", ".mp3", "ac-3", "ec-3",
+        ],
+        videoInfo: [wildcard: .forward], audioInfo: [wildcard: .forward],
         extensions: [.reconnect, .multitrack, .modEx, .timestampNanoOffset])
 
     /// Nothing was announced: a peer of legacy RTMP.
@@ -77,7 +84,9 @@ package struct EnhancedCapabilities: Sendable, Hashable {
     private static func codecMasks(_ value: AMF0Value?) -> [String: CodecMask] {
         var masks: [String: CodecMask] = [:]
         for property in (value?.objectValue?.properties ?? []).prefix(maximumEntries) {
-            if let bits = AMF0.exactUInt32(property.value.numberValue) { masks[property.key] = CodecMask(rawValue: bits) }
+            if let bits = AMF0.exactUInt32(property.value.numberValue) {
+                masks[property.key] = CodecMask(rawValue: bits)
+            }
         }
         return masks
     }

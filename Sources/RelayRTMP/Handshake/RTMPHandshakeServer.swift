@@ -57,7 +57,8 @@ package struct RTMPHandshakeServer: Sendable {
         case tlsHandshakeRecord: throw .tlsOnPlainPort
         case 6, 8, 9: throw .encryptedRTMP
         case 0..<0x20: return
-        case UInt8(ascii: "G"), UInt8(ascii: "P"), UInt8(ascii: "H"), UInt8(ascii: "O"), UInt8(ascii: "D"), UInt8(ascii: "C"):
+        case UInt8(ascii: "G"), UInt8(ascii: "P"), UInt8(ascii: "H"), UInt8(ascii: "O"), UInt8(ascii: "D"),
+            UInt8(ascii: "C"):
             throw .httpOnRTMPPort
         default: throw .badHandshakeVersion(byte)
         }

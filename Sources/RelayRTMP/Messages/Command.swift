@@ -23,7 +23,8 @@ package struct Command: Sendable, Equatable {
     /// - Throws: ``RTMPError/badAMF(_:)``; also when the first value is no string.
     package init?(_ message: RTMPMessage, limits: AMF0.Limits = AMF0.Limits()) throws(RTMPError) {
         var payload = message.payload
-        if message.type == RTMPMessageType.commandAMF3, payload.getInteger(at: payload.readerIndex, as: UInt8.self) == 0 {
+        if message.type == RTMPMessageType.commandAMF3, payload.getInteger(at: payload.readerIndex, as: UInt8.self) == 0
+        {
             payload.moveReaderIndex(forwardBy: 1)
         }
         guard payload.readableBytes > 0 else { return nil }
@@ -53,12 +54,14 @@ package struct Command: Sendable, Equatable {
         AMF0.encode([.string(name), .number(transactionID), object], into: &payload)
         AMF0.encode(arguments, into: &payload)
         ChunkEncoder.write(
-            type: RTMPMessageType.commandAMF0, timestamp: 0, streamID: streamID, csid: ChunkStreamID.command, payload: payload,
+            type: RTMPMessageType.commandAMF0, timestamp: 0, streamID: streamID, csid: ChunkStreamID.command,
+            payload: payload,
             chunkSize: chunkSize, into: &buffer)
     }
 
     /// `_result` to a call.
-    package static func result(_ transactionID: Double, object: AMF0Value = .null, _ arguments: AMF0Value...) -> Command {
+    package static func result(_ transactionID: Double, object: AMF0Value = .null, _ arguments: AMF0Value...) -> Command
+    {
         Command("_result", transactionID: transactionID, object: object, arguments: arguments)
     }
 

@@ -44,7 +44,9 @@ package struct ConnectCommand: Sendable, Equatable {
 
     /// Some encoders put single quotes around values.
     private static func unquoted(_ text: String) -> String {
-        guard text.utf8.count >= 2, text.utf8.first == UInt8(ascii: "'"), text.utf8.last == UInt8(ascii: "'") else { return text }
+        guard text.utf8.count >= 2, text.utf8.first == UInt8(ascii: "'"), text.utf8.last == UInt8(ascii: "'") else {
+            return text
+        }
         return String(text.dropFirst().dropLast())
     }
 

@@ -33,7 +33,8 @@ package struct Status: Sendable, Hashable {
 
     /// Writes `onStatus` as a whole message. Transaction id 0, as RTMP 1.0 section 7.2.2 demands.
     package func encode(streamID: UInt32, chunkSize: Int, into buffer: inout ByteBuffer) {
-        Command("onStatus", arguments: [.object(object)]).encode(streamID: streamID, chunkSize: chunkSize, into: &buffer)
+        Command("onStatus", arguments: [.object(object)]).encode(
+            streamID: streamID, chunkSize: chunkSize, into: &buffer)
     }
 }
 

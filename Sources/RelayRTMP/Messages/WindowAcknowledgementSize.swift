@@ -11,12 +11,16 @@ package struct WindowAcknowledgementSize: Sendable, Hashable {
     ///
     /// - Throws: ``RTMPError/truncatedControl(type:)``.
     package init?(_ payload: ByteBuffer) throws(RTMPError) {
-        guard let value = try ControlBody.read(payload, type: RTMPMessageType.windowAcknowledgementSize) else { return nil }
+        guard let value = try ControlBody.read(payload, type: RTMPMessageType.windowAcknowledgementSize) else {
+            return nil
+        }
         size = value
     }
 
     /// Writes the whole message, chunk header included.
     package func encode(into buffer: inout ByteBuffer) {
-        ChunkEncoder.writeControl(type: RTMPMessageType.windowAcknowledgementSize, into: &buffer) { $0.writeInteger(size) }
+        ChunkEncoder.writeControl(type: RTMPMessageType.windowAcknowledgementSize, into: &buffer) {
+            $0.writeInteger(size)
+        }
     }
 }

@@ -18,7 +18,8 @@ package struct RTMPURL: Sendable, Hashable, CustomStringConvertible {
     /// Without the question mark.
     package var query: String
 
-    package init(isSecure: Bool = false, host: String, port: Int? = nil, app: String, name: String, query: String = "") {
+    package init(isSecure: Bool = false, host: String, port: Int? = nil, app: String, name: String, query: String = "")
+    {
         self.isSecure = isSecure
         self.host = host
         self.port = port ?? (isSecure ? Self.defaultSecurePort : Self.defaultPort)
@@ -39,7 +40,8 @@ package struct RTMPURL: Sendable, Hashable, CustomStringConvertible {
         guard let last = segments.last else { return nil }
         let app = segments.count > 1 ? segments.dropLast().joined(separator: "/") : String(last)
         self.init(
-            isSecure: isSecure, host: host, port: port, app: app, name: segments.count > 1 ? String(last) : "", query: query)
+            isSecure: isSecure, host: host, port: port, app: app, name: segments.count > 1 ? String(last) : "",
+            query: query)
     }
 
     /// Everything behind the host: the application, and the name if there is one.
@@ -76,5 +78,7 @@ package struct RTMPURL: Sendable, Hashable, CustomStringConvertible {
     /// What goes into `publish` and `play`: the name and the query.
     package var nameWithQuery: String { query.isEmpty ? name : "\(name)?\(query)" }
 
-    package var description: String { name.isEmpty ? tcUrl + (query.isEmpty ? "" : "?\(query)") : "\(tcUrl)/\(nameWithQuery)" }
+    package var description: String {
+        name.isEmpty ? tcUrl + (query.isEmpty ? "" : "?\(query)") : "\(tcUrl)/\(nameWithQuery)"
+    }
 }

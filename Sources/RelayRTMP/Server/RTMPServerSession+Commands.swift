@@ -7,27 +7,28 @@ extension RTMPServerSession {
     ) throws(RTMPError) -> Action? {
         switch command.name {
         case "connect": return try connect(command)
-        case "createStream": try createStream(command)
+        case "createStream": try createStream(command, streamID: streamID)
         case "publish": return try publish(command, streamID: streamID)
         case "play": return try play(command, streamID: streamID, now: now)
-        case "releaseStream": acknowledge(command)
+        case "releaseStream": acknowledge(command, streamID: streamID)
         case "FCPublish":
             speaksFCPublish = true
-            acknowledge(command)
-        case "FCUnpublish": return fcUnpublish(command, now: now)
+            acknowledge(command, streamID: streamID)
+        case "FCUnpublish": return fcUnpublish(command, streamID: streamID, now: now)
         case "closeStream": return closeStream(streamID, now: now)
         case "deleteStream": return deleteStream(command, now: now)
         case "pause", "pauseRaw": return pause(command, streamID: streamID)
         case "receiveAudio": return receive(.audio, command, streamID: streamID)
         case "receiveVideo": return receive(.video, command, streamID: streamID)
-        case "FCSubscribe": fcSubscribe(command)
-        case "getStreamLength": reply(.result(command.transactionID, .number(0)), to: command)
-        case "_checkbw", "checkBandwidth", "onBWDone", "seek", "play2", "_result", "_error", "onStatus":
+        case "FCSubscribe": fcSubscribe(command, streamID: streamID)
+        case "getStreamLength": reply(.result(command.transactionID, .number(0)), to: command, streamID: streamID)
+        case "_checkbw", "checkBandwidth", "onBWDone", "seek", "play2":
             // `seek` and `play2` make no sense live, and an error status would end some players.
-            if !command.name.hasPrefix("_") || command.name == "_checkbw" { acknowledge(command) }
+            acknowledge(command, streamID: streamID)
+        case "_result", "_error", "onStatus": break
         default:
             counters.unknownCommands &+= 1
-            acknowledge(command)
+            acknowledge(command, streamID: streamID)
         }
         return nil
     }
@@ -59,7 +60,9 @@ extension RTMPServerSession {
 
         var information = Status(.connectSuccess, description: "Connection succeeded.").object
         information["objectEncoding"] = .number(0)
-        var properties: AMF0Object = ["fmsVer": .string("FMS/3,5,7,7009"), "capabilities": .number(31), "mode": .number(1)]
+        var properties: AMF0Object = [
+            "fmsVer": .string("FMS/3,5,7,7009"), "capabilities": .number(31), "mode": .number(1),
+        ]
         if !connect.capabilities.isLegacy {
             configuration.capabilities.write(into: &information)
             configuration.capabilities.write(into: &properties)
@@ -77,18 +80,19 @@ extension RTMPServerSession {
         send(.error(command.transactionID, Status(.connectRejected, level: .error, description: text)))
     }
 
-    private mutating func createStream(_ command: Command) throws(RTMPError) {
+    private mutating func createStream(_ command: Command, streamID: UInt32) throws(RTMPError) {
         guard app != nil else { throw .commandOrder }
         guard streams.count < configuration.limits.messageStreams else {
             let status = Status(
-                .callFailed, level: .error, description: "\(RelayCode.tooManyMessageStreams): \(RelayCode.tooManyMessageStreams.message)")
-            return send(.error(command.transactionID, status))
+                .callFailed, level: .error,
+                description: "\(RelayCode.tooManyMessageStreams): \(RelayCode.tooManyMessageStreams.message)")
+            return send(.error(command.transactionID, status), streamID: streamID)
         }
         // The lowest free id, so that nearly all viewers are on 1 and share the same bytes.
         var id: UInt32 = 1
         while streams.contains(where: { $0.id == id }) { id &+= 1 }
         streams.append(MessageStream(id: id))
-        send(.result(command.transactionID, .number(Double(id))))
+        send(.result(command.transactionID, .number(Double(id))), streamID: streamID)
     }
 
     // MARK: Publish and play
@@ -148,9 +152,11 @@ extension RTMPServerSession {
 
     // MARK: Ends
 
-    private mutating func fcUnpublish(_ command: Command, now: MonotonicTime) -> Action? {
-        acknowledge(command)
-        guard let stream = streams.first(where: { $0.activity == .publishing }) else { return nil }
+    /// Names a stream, not a message stream. With several publishes it is left to the `deleteStream` that always follows.
+    private mutating func fcUnpublish(_ command: Command, streamID: UInt32, now: MonotonicTime) -> Action? {
+        acknowledge(command, streamID: streamID)
+        let publishing = streams.filter { $0.activity == .publishing }
+        guard publishing.count == 1, let stream = publishing.first else { return nil }
         return end(stream.id, now: now)
     }
 
@@ -208,8 +214,8 @@ extension RTMPServerSession {
         return .receive(streamID: streamID, kind: kind, isWanted: isWanted)
     }
 
-    private mutating func fcSubscribe(_ command: Command) {
-        acknowledge(command)
+    private mutating func fcSubscribe(_ command: Command, streamID: UInt32) {
+        acknowledge(command, streamID: streamID)
         fcStatus("onFCSubscribe", .playStart, "Subscribed.")
     }
 
@@ -220,12 +226,13 @@ extension RTMPServerSession {
     // MARK: Answers
 
     /// `_result` with nothing in it, if an answer is waited for: encoders block on calls that nobody answers.
-    private mutating func acknowledge(_ command: Command) {
-        reply(.result(command.transactionID, .undefined), to: command)
+    private mutating func acknowledge(_ command: Command, streamID: UInt32) {
+        reply(.result(command.transactionID, .undefined), to: command, streamID: streamID)
     }
 
-    private mutating func reply(_ answer: Command, to command: Command) {
-        if command.wantsReply { send(answer) }
+    /// Answers go back on the message stream that the call came on.
+    private mutating func reply(_ answer: Command, to command: Command, streamID: UInt32) {
+        if command.wantsReply { send(answer, streamID: streamID) }
     }
 
     mutating func send(_ command: Command, streamID: UInt32 = 0) {

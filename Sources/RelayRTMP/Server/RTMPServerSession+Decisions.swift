@@ -24,9 +24,11 @@ extension RTMPServerSession {
         status(.playReset, "Playing and resetting.", streamID: streamID)
         status(.playStart, "Started playing.", streamID: streamID)
         let dataStart = AMF0Value.object(["code": .string(StatusCode.dataStart.rawValue)])
-        DataMessage.encode([.string("onStatus"), dataStart], streamID: streamID, chunkSize: writeChunkSize, into: &outbox)
         DataMessage.encode(
-            [.string("|RtmpSampleAccess"), .boolean(true), .boolean(true)], streamID: streamID, chunkSize: writeChunkSize,
+            [.string("onStatus"), dataStart], streamID: streamID, chunkSize: writeChunkSize, into: &outbox)
+        DataMessage.encode(
+            [.string("|RtmpSampleAccess"), .boolean(true), .boolean(true)], streamID: streamID,
+            chunkSize: writeChunkSize,
             into: &outbox)
     }
 

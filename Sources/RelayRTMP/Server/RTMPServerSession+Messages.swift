@@ -9,7 +9,9 @@ extension RTMPServerSession {
         case RTMPMessageType.video: return media(.video, message)
         case RTMPMessageType.dataAMF0, RTMPMessageType.dataAMF3: return data(message)
         case RTMPMessageType.commandAMF0, RTMPMessageType.commandAMF3:
-            guard commandBudget.take(limit: configuration.limits.commandsPerSecond, now: now) else { throw .commandRate }
+            guard commandBudget.take(limit: configuration.limits.commandsPerSecond, now: now) else {
+                throw .commandRate
+            }
             guard let command = try Command(message, limits: configuration.limits.amf) else { break }
             return try handle(command, streamID: message.streamID, now: now)
         case RTMPMessageType.userControl:

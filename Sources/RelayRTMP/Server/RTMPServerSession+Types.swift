@@ -54,30 +54,41 @@ extension RTMPServerSession {
         package var app: String
         /// As the client wrote it; may be empty.
         package var tcUrl: String
+        /// The client program's name for itself; not validated.
         package var flashVer: String
+        /// The page a browser player is on; not validated.
         package var pageUrl: String
         /// 3 when AMF3 was asked for; the answer is always AMF0.
         package var objectEncoding: Double
+        /// What the client said of Enhanced RTMP.
         package var capabilities: EnhancedCapabilities
     }
 
     /// A publish to be decided.
     package struct PublishRequest: Sendable, Equatable {
+        /// What every method and action about this stream is called with.
         package var messageStreamID: UInt32
+        /// Validated.
         package var name: StreamName
         /// The queries of the name, the application and `tcUrl`, joined by `&`. Not validated: quote it wherever it goes.
         package var query: String
+        /// What the encoder wants done with the stream; all kinds are live to us.
         package var kind: PublishCommand.Kind
     }
 
     /// A play to be decided.
     package struct PlayRequest: Sendable, Equatable {
+        /// What every method and action about this stream is called with.
         package var messageStreamID: UInt32
+        /// Validated.
         package var name: StreamName
         /// As in ``PublishRequest/query``.
         package var query: String
+        /// As in ``PlayCommand/start``; -2000 and the like from players that send ms count as live too.
         package var start: Int?
+        /// As in ``PlayCommand/duration``.
         package var duration: Int?
+        /// Whether earlier plays are to be forgotten; a live relay always does.
         package var reset: Bool
         /// The player's buffer in ms, at most 10,000: a hint, 0 when unknown.
         package var bufferLength: UInt32

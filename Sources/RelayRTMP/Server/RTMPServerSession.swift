@@ -8,8 +8,8 @@ package import RelayCore
 /// 2. it answers a `publish` or `play` action with ``acceptPublish(streamID:now:)``, ``acceptPlay(streamID:now:)`` or
 ///    ``reject(streamID:code:status:now:)``, at once or later, and runs the loop again. Until then input is kept, not looked at:
 ///    stop reading while ``wantsInput`` is false;
-/// 3. after each loop it looks at ``nextDeadline`` and calls ``timerFired(now:)`` at that time. Calling too early or too
-///    late does no harm.
+/// 3. after each loop it looks at ``nextDeadline``, calls ``timerFired(now:)`` at that time and runs the loop again. Calling
+///    too early or too late does no harm.
 /// 4. Media to an accepted player is written by the interpreter itself, next to what the session sends.
 ///
 /// Timeouts for the first media and for silence of a publisher are the interpreter's, since it sees the media.
@@ -76,7 +76,7 @@ package struct RTMPServerSession: Sendable {
     }
 
     /// Whether the session can make use of more input now. While it is false the interpreter should not read.
-    package var wantsInput: Bool { !isDeciding && !isClosed }
+    package var wantsInput: Bool { !isDeciding && !decoder.isThrottled && !isClosed }
 
     /// A `close` action was or will be given out.
     package var isClosed: Bool {
@@ -92,8 +92,8 @@ package struct RTMPServerSession: Sendable {
         lastInput = now
         pingSent = nil
         decoder.append(bytes)
-        if isDeciding, decoder.input.readableBytes > configuration.limits.undecidedInputBytes {
-            fail(.inputOverflow)
+        if !wantsInput, decoder.input.readableBytes > configuration.limits.waitingInputBytes {
+            fail(isDeciding ? .inputOverflow : .decodeBudget)
         }
     }
 

@@ -13,6 +13,8 @@ from .machine import Trouble
 
 #: What a run may take beyond the time it was asked for.
 GRACE_SECONDS = 60
+#: A server that waits longer than this for a core of its own shares it with something else: close what runs beside.
+DISTURBED_SHARE = 0.05
 #: A publisher of at most this many streams may go before everything else on its core.
 FEW_STREAMS = 8
 
@@ -152,6 +154,10 @@ class Load:
     def _run(self, arguments, seconds):
         run = self.start(*arguments)
         try:
-            return run.result(seconds + GRACE_SECONDS)
+            result = run.result(seconds + GRACE_SECONDS)
         finally:
             run.end()
+        waited = result["watched"]["waited_s"] / result["seconds"]
+        if waited > DISTURBED_SHARE:
+            self.console.say(f"    disturbed: the server waited {100 * waited:.0f} % of the time for its core")
+        return result

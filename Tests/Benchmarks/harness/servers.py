@@ -63,8 +63,15 @@ class Server:
                 raise Trouble(f"{self.name} {what}:\n{tail}")
             time.sleep(0.05)
 
-    def is_alive(self):
-        return self.process.poll() is None
+    def require_alive(self):
+        """Raises with the beginning of its last words when it has ended."""
+        if self.process.poll() is None:
+            return
+        lines = self.log.read_text(errors="replace").splitlines()
+        words = [line for line in lines if "Fatal error" in line]
+        thread = next((i for i, line in enumerate(lines) if line.endswith("crashed:")), len(lines) - 20)
+        words += lines[max(0, thread) :][:40]
+        raise Trouble(f"{self.name} ended with status {self.process.returncode}:\n" + "\n".join(words))
 
 
 class Relay(Server):

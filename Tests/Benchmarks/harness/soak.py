@@ -29,18 +29,18 @@ ROW_SECONDS = 30
 
 
 class Sampler:
-    """Prints a row of memory and descriptors, and keeps it."""
+    """Prints a row of memory and descriptors."""
 
-    def __init__(self, console, pid):
+    def __init__(self, console, relay):
         self.table = Table(console, [("time", 14), ("PSS MiB", 8), ("RSS MiB", 8), ("fds", 6), ("publisher", 9)])
-        self.pid, self.begun, self.kept = pid, time.monotonic(), []
+        self.relay, self.begun = relay, time.monotonic()
 
     def take(self, label=None, publisher="-"):
-        pss, rss = machine.memory_kib(self.pid)
-        descriptors = machine.descriptors(self.pid)
+        self.relay.require_alive()
+        pss, rss = machine.memory_kib(self.relay.pid)
+        descriptors = machine.descriptors(self.relay.pid)
         label = label or f"{time.monotonic() - self.begun:.0f} s"
         self.table.row([label, pss / 1024, rss / 1024, descriptors, publisher])
-        self.kept.append([label, pss, rss, descriptors])
         return pss, descriptors
 
 
@@ -87,8 +87,7 @@ def churn(load, relay, seconds, sampler):
     try:
         end, next_row = time.monotonic() + seconds, time.monotonic() + ROW_SECONDS
         while time.monotonic() < end:
-            if not relay.is_alive():
-                raise machine.Trouble("the relay ended during the soak:\n" + relay.log.read_text(errors="replace")[-2000:])
+            relay.require_alive()
             publisher.step(time.monotonic())
             if time.monotonic() >= next_row:
                 sampler.take(publisher=publisher.lives if publisher.run else "-")
@@ -106,6 +105,7 @@ def settle(relay, fits):
     """Waits until `fits(pss, descriptors)`, at most a minute; returns the last of both."""
     end = time.monotonic() + SETTLE_SECONDS
     while True:
+        relay.require_alive()
         pss, _ = machine.memory_kib(relay.pid)
         descriptors = machine.descriptors(relay.pid)
         if fits(pss, descriptors) or time.monotonic() > end:
@@ -125,7 +125,7 @@ def leftovers(relay):
 def soak(console, load, core, binary, seconds, extra):
     """Runs it all; true when everything came back to the baseline."""
     with Relay(core, binary, extra=extra) as relay:
-        sampler = Sampler(console, relay.pid)
+        sampler = Sampler(console, relay)
         _, idle_descriptors = sampler.take("started")
         churn(load, relay, min(FIRST_ROUND_SECONDS, seconds), sampler)
         settle(relay, lambda _, descriptors: descriptors <= idle_descriptors and not leftovers(relay))

@@ -95,7 +95,9 @@ def watch_relay(bench, form, viewers, seconds, flush="adaptive", shape=None, **p
     ramp = FAST_RAMP if viewers > MANY else USUAL_RAMP
     with bench.start_relay(flush) as relay:
         with bench.load.publishing(relay.url("rtmp", "bench"), PUBLISH_SECONDS, shape):
-            return bench.load.play(relay.url(form, "bench"), seconds, shape, viewers, ramp=ramp, watch=relay.pid, **play)
+            result = bench.load.play(relay.url(form, "bench"), seconds, shape, viewers, ramp=ramp, watch=relay.pid, **play)
+            relay.require_alive()
+            return result
 
 
 def everyone_served(result):

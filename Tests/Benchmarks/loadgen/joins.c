@@ -82,7 +82,8 @@ int joins_mode(const options *o) {
     if (j.epoll < 0) give_up("epoll: %s", strerror(errno));
 
     uint64_t start = now_ns(), end = start + (uint64_t)(o->seconds * NS_PER_S), progress = start + 2 * NS_PER_S;
-    uint64_t cpu = o->watch ? watch_cpu_ns(o->watch) : 0, own = watch_own_cpu_ns(), due = start, asked = 0;
+    watch_times before = o->watch ? watch_read(o->watch) : (watch_times){ 0 };
+    uint64_t own = watch_own_cpu_ns(), due = start, asked = 0;
     for (uint64_t now; (now = now_ns()) < end && !asked_to_stop;) {
         while (due <= now) {
             begin(&j, due);
@@ -94,7 +95,8 @@ int joins_mode(const options *o) {
         show_progress(&j, end, now);
         progress += 2 * NS_PER_S;
     }
-    uint64_t used = o->watch ? watch_cpu_ns(o->watch) - cpu : 0, own_used = watch_own_cpu_ns() - own;
+    watch_times used = o->watch ? watch_since(o->watch, before) : before;
+    uint64_t own_used = watch_own_cpu_ns() - own;
     while (j.taken_count) {  // bounded by the patience with each
         serve(&j, 10);
         end_due(&j, now_ns(), true);
@@ -109,7 +111,8 @@ int joins_mode(const options *o) {
     json_samples("join_ms", &j.took_ms);
     json_samples("late_ms", &j.late_ms);
     json_open("watched");
-    json_real("cpu_s", (double)used / NS_PER_S);
+    json_real("cpu_s", (double)used.cpu_ns / NS_PER_S);
+    json_real("waited_s", (double)used.waited_ns / NS_PER_S);
     json_close();
     json_real("load_cpu_s", (double)own_used / NS_PER_S);
     json_end();

@@ -16,7 +16,8 @@ typedef struct {
     probe_log *logs;  ///< one per probe
     crowd probes, others;
     // over the window
-    uint64_t cpu_ns, own_cpu_ns, pss_kib;
+    watch_times watched;
+    uint64_t own_cpu_ns, pss_kib;
 } play;
 
 static endpoint floor_endpoint(const options *o) {
@@ -76,10 +77,11 @@ static void measure(play *p) {
     if (pthread_create(&threads[0], NULL, crowd_run, &p->others) || pthread_create(&threads[1], NULL, crowd_run, &p->probes))
         give_up("cannot start a thread");
     wait_showing(p, p->run.from, "joining");
-    uint64_t cpu = o->watch ? watch_cpu_ns(o->watch) : 0, own = watch_own_cpu_ns();
+    watch_times before = o->watch ? watch_read(o->watch) : (watch_times){ 0 };
+    uint64_t own = watch_own_cpu_ns();
     wait_showing(p, p->run.to, "measuring");
     if (o->watch) {
-        p->cpu_ns = watch_cpu_ns(o->watch) - cpu;
+        p->watched = watch_since(o->watch, before);
         p->pss_kib = watch_pss_kib(o->watch);  // the viewers are still connected
     }
     p->own_cpu_ns = watch_own_cpu_ns() - own;
@@ -158,7 +160,8 @@ static void report(play *p) {
     json_whole("rejoined", p->others.slow_rejoined);
     json_close();
     json_open("watched");
-    json_real("cpu_s", (double)p->cpu_ns / NS_PER_S);
+    json_real("cpu_s", (double)p->watched.cpu_ns / NS_PER_S);
+    json_real("waited_s", (double)p->watched.waited_ns / NS_PER_S);
     json_whole("pss_kib", p->pss_kib);
     json_close();
     json_real("load_cpu_s", (double)p->own_cpu_ns / NS_PER_S);

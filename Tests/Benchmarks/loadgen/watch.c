@@ -25,23 +25,34 @@ static uint64_t cpu_in_ticks(pid_t pid) {
     return (user + system) * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
-uint64_t watch_cpu_ns(pid_t pid) {
+watch_times watch_read(pid_t pid) {
     char path[300];
+    watch_times sum = { 0 };
     snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
     DIR *threads = opendir(path);
-    if (!threads) return 0;
-    uint64_t sum = 0;
+    if (!threads) return sum;
     for (struct dirent *entry; (entry = readdir(threads));) {
         if (entry->d_name[0] == '.') continue;
         snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid, entry->d_name);
         FILE *file = fopen(path, "r");
         if (!file) continue;
-        unsigned long long on_cpu = 0;
-        if (fscanf(file, "%llu", &on_cpu) == 1) sum += on_cpu;
+        unsigned long long on_cpu = 0, waited = 0;
+        if (fscanf(file, "%llu %llu", &on_cpu, &waited) == 2) {
+            sum.cpu_ns += on_cpu;
+            sum.waited_ns += waited;
+        }
         fclose(file);
     }
     closedir(threads);
-    return sum ? sum : cpu_in_ticks(pid);
+    if (!sum.cpu_ns) sum.cpu_ns = cpu_in_ticks(pid);
+    return sum;
+}
+
+watch_times watch_since(pid_t pid, watch_times before) {
+    watch_times now = watch_read(pid);
+    // A thread that ended takes its time with it; a process that ended leaves nothing to compare.
+    return (watch_times){ now.cpu_ns > before.cpu_ns ? now.cpu_ns - before.cpu_ns : 0,
+                          now.waited_ns > before.waited_ns ? now.waited_ns - before.waited_ns : 0 };
 }
 
 uint64_t watch_pss_kib(pid_t pid) {

@@ -14,7 +14,9 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
         ByteBuffer(bytes: chunks[$0..<min(chunks.endIndex, $0 + step)])
     }
     let cut = decode(pieces)
-    if cut.messages != whole.messages || cut.error != whole.error { fatalError("pieces of \(step) gave something else") }
+    if cut.messages != whole.messages || cut.error != whole.error {
+        fatalError("pieces of \(step) gave something else")
+    }
     return 0
 }
 

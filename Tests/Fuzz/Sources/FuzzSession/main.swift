@@ -74,7 +74,8 @@ private struct Run {
     private mutating func decide(_ streamID: UInt32, _ isPublish: Bool, _ session: inout RTMPServerSession) {
         if session.isClosed { return }
         if refuses {
-            session.reject(streamID: streamID, code: .streamBusy, status: isPublish ? .publishBadName : .playFailed, now: now)
+            session.reject(
+                streamID: streamID, code: .streamBusy, status: isPublish ? .publishBadName : .playFailed, now: now)
         } else if isPublish {
             session.acceptPublish(streamID: streamID, now: now)
             publishing.insert(streamID)

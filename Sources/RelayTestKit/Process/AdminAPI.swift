@@ -1,0 +1,56 @@
+import Foundation
+package import RelayAPI
+
+/// The admin API as tests use it. Blocking calls run on a thread.
+package struct AdminAPI: Sendable {
+    let port: Int
+
+    /// One request.
+    ///
+    /// - Throws: `POSIXError`, ``NotInTime``.
+    package func request(_ method: String, _ path: String) throws -> HTTPReply {
+        let wire = try WireClient(port: port)
+        wire.send(Array("\(method) \(path) HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n".utf8))
+        guard let head = wire.readHead() else { throw NotInTime("an answer of the admin API", within: .seconds(5)) }
+        let length = head.headers["content-length"].flatMap { Int($0) } ?? 0
+        guard let body = wire.read(length) else { throw NotInTime("the body of \(path)", within: .seconds(5)) }
+        return HTTPReply(status: head.status, headers: head.headers, body: body)
+    }
+
+    /// A JSON answer; nil for 404.
+    package func get<T: Decodable>(_ path: String, as: T.Type) throws -> T? {
+        let reply = try request("GET", path)
+        guard reply.status == 200 else { return nil }
+        return try JSONDecoder().decode(T.self, from: Data(reply.body))
+    }
+
+    package func status() throws -> NodeStatus? { try get("/v1/status", as: NodeStatus.self) }
+    package func stream(_ name: String) throws -> StreamDetail? { try get("/v1/streams/\(name)", as: StreamDetail.self) }
+    package func viewers(of name: String) throws -> [ViewerStatus] {
+        try get("/v1/viewers?stream=\(name)&limit=10000", as: ViewerList.self)?.viewers ?? []
+    }
+
+    /// `/metrics`, sample by sample; labels as they stand in the text.
+    package func metrics() throws -> [String: Double] {
+        let text = String(decoding: try request("GET", "/metrics").body, as: UTF8.self)
+        var values: [String: Double] = [:]
+        for line in text.split(separator: "\n") where !line.hasPrefix("#") {
+            guard let space = line.lastIndex(of: " "), let value = Double(line[line.index(after: space)...]) else { continue }
+            values[String(line[..<space])] = value
+        }
+        return values
+    }
+}
+
+extension HTTPReply {
+    init(status: Int, headers: [String: String], body: [UInt8]) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+}
+
+extension RelayProcess {
+    /// The admin API of the process.
+    package var admin: AdminAPI { AdminAPI(port: adminPort) }
+}
