@@ -90,6 +90,18 @@ struct HandshakeTests {
         }
     }
 
+    @Test(
+        "the digest stands at the sum of the four offset bytes modulo 728, behind them",
+        arguments: [(0, 0), (100, 400), (182, 0), (181, 724), (255, 292)] as [(UInt8, Int)])
+    func offsetFormula(byte: UInt8, distance: Int) throws {
+        var bytes = Self.block()
+        bytes.replaceSubrange(8..<12, with: [byte, byte, byte, byte])
+        bytes.replaceSubrange(772..<776, with: [byte, byte, byte, byte])
+        let block = try #require(HandshakeBlock(bytes))
+        #expect(block.digestOffset(.digestFirst) == 12 + distance)
+        #expect(block.digestOffset(.keyFirst) == 776 + distance)
+    }
+
     @Test("the keys are those of Adobe's programs")
     func keys() {
         #expect(HandshakeKey.player.count == 30)

@@ -167,11 +167,15 @@ struct ServerControlTests {
         "the time of a decision is not the client's, a running stream has no such deadline, and its end sets a new one")
     func setupDeadlinePauses() {
         var harness = Harness.connected()
-        harness.feed(Harness.publish())
+        harness.feed(header0(csid: 6, time: 0, length: 1000, type: 9) + [1])
+        harness.feed([UInt8](repeating: 1, count: 127) + Harness.publish())
         harness.advance(.seconds(60))
         #expect(harness.closeError == nil)
+        // A deadline that nothing can be done about would keep the interpreter's timer spinning.
+        #expect(harness.session.nextDeadline.map { $0 > harness.now } == true)
         harness.session.acceptPublish(streamID: 1, now: harness.now)
         harness.run()
+        harness.feed(hex("02 000000 000004 02 00000000 00000006"))
         harness.advance(.seconds(60))
         #expect(harness.closeError == nil)
         harness.feed(command("closeStream", streamID: 1))

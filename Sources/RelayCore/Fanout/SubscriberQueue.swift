@@ -165,7 +165,7 @@ package struct SubscriberQueue: Sendable {
         let first = cursor
         var bytes = 0
         while cursor < batch.end, let entry = log.entry(at: cursor), !wouldLeaveOut(entry) {
-            if entry.kind == .video, entry.flags.contains(.key) { awaitsKeyframe = false }
+            if entry.kind == .video, entry.trackID == 0, entry.flags.contains(.key) { awaitsKeyframe = false }
             bytes &+= Int(entry.length)  // bounded: Int is wider
             cursor &+= 1
         }

@@ -62,9 +62,9 @@ package struct WireLog: Sendable {
     package private(set) var lastDts: Int64 = 0
     /// Bytes of frames ever appended.
     package private(set) var totalBytes: UInt64 = 0
-    /// Position of the newest video keyframe held.
+    /// Position of the newest keyframe of the default video track held.
     package private(set) var newestKey: UInt64?
-    /// Whether the stream has video in this form, so that a subscriber without a keyframe has to wait for one.
+    /// Whether the stream has a default video track in this form, so that a subscriber without a keyframe has to wait for one.
     package private(set) var hasVideo: Bool
     /// Bytes of frames held now.
     package var heldBytes: Int { Int(clamping: totalBytes &- (entries.first?.bytesBefore ?? totalBytes)) }
@@ -93,9 +93,9 @@ package struct WireLog: Sendable {
         let first = head
         var offset = Int32(clamping: buffer.readerIndex &+ prefix)
         for (frame, length) in frames {
-            if frame.kind == .video {
+            if frame.kind == .video, frame.trackID == 0 {
                 hasVideo = true
-                if frame.trackID == 0, frame.flags.contains(.key) { newestKey = head }
+                if frame.flags.contains(.key) { newestKey = head }
             }
             entries.append(
                 Entry(

@@ -165,7 +165,7 @@ final class StreamReplica: @unchecked Sendable {
     private func feed(for form: WireForm, now: MonotonicTime) -> WireFeed {
         if let feed = feeds[form] { return feed }
         let feed = WireFeed(
-            form: form, settings: fanout.settings, meter: fanout.meter, hasVideo: headers.configuration(of: .video) != nil)
+            form: form, settings: fanout.settings, meter: fanout.meter, hasVideo: headers.configuration(of: .video)?.trackID == 0)
         feed.setHeaders(headers.inOrder)
         feed.append(gop.frames, now: now)
         feeds[form] = feed

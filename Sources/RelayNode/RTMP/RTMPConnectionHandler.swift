@@ -16,6 +16,7 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
     var context: ChannelHandlerContext?
     private var timer: Scheduled<Void>?
     private var isRunning = false
+    private var isReading = true
     var isClosing = false
     var info: RTMPServerSession.ConnectInfo?
 
@@ -101,7 +102,16 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
         isRunning = true
         while !isClosing, let action = session.nextAction(now: now) { perform(action, now: now) }
         isRunning = false
+        adjustReading()
         rearm()
+    }
+
+    /// Leaves bytes in the socket while the session can do nothing with them: a decision is awaited, or the peer costs more
+    /// work than it may. TCP then holds the peer back.
+    private func adjustReading() {
+        guard !isClosing, let context, session.wantsInput != isReading else { return }
+        isReading = session.wantsInput
+        try? context.channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
     private func perform(_ action: RTMPServerSession.Action, now: MonotonicTime) {
@@ -127,6 +137,7 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
     /// Sends what a decision made the session say, at once: no read has to come first.
     func runAndFlush() {
         run(now: .now())
+        passOnMedia(now: .now())
         context?.flush()
     }
 

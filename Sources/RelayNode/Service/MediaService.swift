@@ -48,6 +48,7 @@ struct MediaService: Service {
             .childChannelOption(
                 ChannelOptions.Types.SocketOption(level: .tcp, name: SocketTuning.userTimeoutOption),
                 value: SocketOptionValue(SocketTuning.userTimeout))
+            .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.recvAllocator, value: TransientReceiveAllocator())
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -18,7 +18,6 @@ enum SocketTuning {
     static func prepareViewer(_ channel: any Channel, configuration: RelayConfiguration) {
         guard let options = channel.syncOptions else { return }
         try? options.setOption(.writeBufferWaterMark, value: waterMark)
-        try? options.setOption(.maxMessagesPerRead, value: 1)
         try? options.setOption(
             ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: TCP_NOTSENT_LOWAT)),
             value: SocketOptionValue(configuration.viewer.notSentLowat))
@@ -26,18 +25,31 @@ enum SocketTuning {
 
     /// Called once a connection publishes: buffers that grow with what it sends, and are used again.
     static func preparePublisher(_ channel: any Channel) {
-        try? channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
+        guard let options = channel.syncOptions else { return }
+        try? options.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
+        try? options.setOption(.maxMessagesPerRead, value: 4)
     }
 }
 
-/// Buffers for connections that say little, which is all of them until they publish: one of fixed size for each read, given back
-/// at once. A channel keeps the buffers of the usual allocators for its next read, which for thousands of viewers would be more
-/// memory than everything else of theirs.
+/// Buffers for connections that say little, which is all of them until they publish.
+///
+/// A channel keeps the first buffer it was given for as long as it lives, which for thousands of viewers would be more memory
+/// than everything else of theirs. So the first is small, and the ones after it are given back with each read.
 struct TransientReceiveAllocator: RecvByteBufferAllocator {
-    /// Holds an RTMP handshake in two reads and nearly every HTTP request in one.
+    /// Bytes of the first read: a player's HTTP request often fits.
+    static let firstSize = 256
+    /// Bytes of the others: the rest of an RTMP handshake takes two.
     static let size = 2_048
 
-    mutating func record(actualReadBytes: Int) -> Bool { false }
+    private var hasRead = false
 
-    func buffer(allocator: ByteBufferAllocator) -> ByteBuffer { allocator.buffer(capacity: Self.size) }
+    /// - Returns: True, "the next may be larger", which is what keeps the channel from using the first one again.
+    mutating func record(actualReadBytes: Int) -> Bool {
+        hasRead = true
+        return true
+    }
+
+    func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
+        allocator.buffer(capacity: hasRead ? Self.size : Self.firstSize)
+    }
 }

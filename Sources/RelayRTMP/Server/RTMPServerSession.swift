@@ -153,12 +153,15 @@ extension RTMPServerSession {
         case .closed: return nil
         case .handshaking(_, let deadline): return deadline
         case .open:
-            var deadline = isDeciding ? nil : setupDeadline
-            for other in [decoder.nextDeadline, pingDeadline] {
-                if let other, deadline.map({ other < $0 }) ?? true { deadline = other }
-            }
-            return deadline
+            // While the interpreter decides, nothing that the input could do is late.
+            if isDeciding { return pingDeadline }
+            return Self.earlier(setupDeadline, Self.earlier(decoder.nextDeadline, pingDeadline))
         }
+    }
+
+    private static func earlier(_ lhs: MonotonicTime?, _ rhs: MonotonicTime?) -> MonotonicTime? {
+        guard let lhs, let rhs else { return lhs ?? rhs }
+        return Swift.min(lhs, rhs)
     }
 
     /// When a ping is to be sent, or the answer to one is overdue.
@@ -174,12 +177,14 @@ extension RTMPServerSession {
         case .handshaking(_, let deadline):
             if now >= deadline { fail(.handshakeTimeout) }
         case .open:
-            do {
-                try decoder.checkDeadline(now: now)
-            } catch {
-                return fail(error)
+            if !isDeciding {
+                do {
+                    try decoder.checkDeadline(now: now)
+                } catch {
+                    return fail(error)
+                }
+                if let setupDeadline, now >= setupDeadline { return fail(.setupTimeout) }
             }
-            if !isDeciding, let setupDeadline, now >= setupDeadline { return fail(.setupTimeout) }
             guard let pingDeadline, now >= pingDeadline else { return }
             if pingSent != nil, answersPings { return fail(.pingTimeout) }
             pingSent = now

@@ -1,4 +1,6 @@
 import NIOCore
+import RelayAPI
+import RelayCore
 import RelayRTMP
 import RelayTestKit
 import Testing
@@ -87,7 +89,7 @@ extension Integration {
 
         /// Publishes one odd video message between good frames, and expects the good frames and `comesThrough` of the odd one.
         private static func odd(
-            _ client: HostileClient, _ type: UInt8 = 9, _ body: [UInt8], comesThrough: Bool
+            _ client: HostileClient, type: UInt8 = 9, _ body: [UInt8], comesThrough: Bool
         ) throws {
             client.publishMedia()
             client.rtmp.media(type, 200, body)
@@ -211,7 +213,7 @@ extension Integration {
                 },
                 HostileEntry("B059", "256 tracks", .publishing, .judged) { client in
                     client.publishMedia()
-                    let tracks = (UInt8.min ... .max).flatMap { [$0, 0, 0, 1, 0xAA] }
+                    let tracks: [UInt8] = (UInt8.min ... .max).flatMap { [$0, 0, 0, 1, 0xAA] as [UInt8] }
                     client.rtmp.media(9, 200, RTMPBytes.hex("96 11 68766331") + tracks)
                     client.rtmp.media(9, 240, SyntheticMedia.video(5, isKeyframe: false, at: .zero))
                     _ = try client.viewer().tags(through: "the frame behind it") { stamp($0)?.number == 5 }
@@ -219,7 +221,7 @@ extension Integration {
                 HostileEntry("B060", "composition time of -2^23", .publishing, .judged) { try composition($0, [0x80, 0, 0]) },
                 HostileEntry("B060", "composition time of 2^23-1", .publishing, .judged) { try composition($0, [0x7F, 0xFF, 0xFF]) },
                 HostileEntry("B060", "a message type that FLV reserves", .publishing, .judged) {
-                    try odd($0, 13, [1, 2, 3], comesThrough: false)
+                    try odd($0, type: 13, [1, 2, 3], comesThrough: false)
                 },
                 HostileEntry("B060", "a video message of 8 MiB and one", .publishing, .closes(.messageTooLong),
                     RTMPBytes.header(type: 9, length: (8 << 20) + 1)),

@@ -1,3 +1,5 @@
+import NIOCore
+import RelayCore
 import RelayRTMP
 import RelayTestKit
 import Testing
@@ -127,7 +129,9 @@ extension Integration {
                 client in
                 for csid in 0..<65_536 {
                     let wide = UInt16(csid)
-                    let bytes: [UInt8] = [1, UInt8(wide & 0xFF), UInt8(wide >> 8), 0, 0, 0, 0, 0xFF, 0xFF, 9, 1, 0, 0, 0, 0x27]
+                    // 65,535 bytes are announced: within the cap of a message, unlike the 16 MiB of B023.
+                    let head: [UInt8] = [1, UInt8(wide & 0xFF), UInt8(wide >> 8), 0, 0, 0, 0, 0xFF, 0xFF, 9, 1, 0, 0, 0]
+                    let bytes = head + [UInt8](repeating: 0x27, count: 128)
                     // The server is gone long before the last of them.
                     guard client.rtmp.wire.send(bytes) == bytes.count else { return }
                 }

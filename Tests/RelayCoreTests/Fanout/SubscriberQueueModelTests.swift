@@ -1,3 +1,4 @@
+import NIOCore
 import RelayCore
 import Testing
 
@@ -37,7 +38,9 @@ import Testing
         for turn in 0..<250 {
             now = now + .milliseconds(Int.random(in: 0...80, using: &maker.generator))
             if viewers.count < 6, turn % 20 == 5 {
-                viewers.append(ModelViewer(joining: log, now: now))
+                var viewer = ModelViewer(joining: log, now: now)
+                viewer.pump(log, model, limits: run.limits, now: now, steps: 1_000)
+                viewers.append(viewer)
                 speeds.append(1_000)
             }
             for index in speeds.indices where Int.random(in: 0..<15, using: &maker.generator) == 0 {
@@ -83,7 +86,8 @@ import Testing
             let batch = log.append(buffer, prefix: 0, frames: frames, now: now)
             model.append(frames, contents: Array(buffer.readableBytesView), now: now)
             if viewer != nil {
-                #expect(viewer?.take(batch, model) == true)
+                let isTaken = viewer?.take(batch, model)
+                #expect(isTaken == true)
             } else {
                 viewer = ModelViewer(joining: log, now: now)
                 viewer?.pump(log, model, limits: run.limits, now: now, steps: 1_000)
