@@ -10,6 +10,9 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// For the composition, whose parts are tested in the build that ships: its classes are final, so this costs no speed.
+let testable = strict + [.unsafeFlags(["-enable-testing"])]
+
 let nio = (
     core: Target.Dependency.product(name: "NIOCore", package: "swift-nio"),
     posix: Target.Dependency.product(name: "NIOPosix", package: "swift-nio"),
@@ -76,7 +79,7 @@ let package = Package(
                 nio.core, nio.posix, nio.http1, nio.webSocket,
                 collections, logging, lifecycle, unixSignals, configuration, hummingbird, yams,
             ],
-            swiftSettings: strict),
+            swiftSettings: testable),
         .target(
             name: "RelayTestKit",
             dependencies: [
@@ -117,8 +120,10 @@ let package = Package(
             name: "ContractTests", dependencies: ["RelayNode", "RelayAPI", "RelayCore", "RelayTestKit", "relayctl"],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["RelayTestKit", "RelayCore", "RelayRTMP", "RelayFLV", nio.core, nio.posix],
-            swiftSettings: strict),
+            name: "IntegrationTests",
+            dependencies: [
+                "RelayTestKit", "RelayAPI", "RelayClient", "RelayCore", "RelayRTMP", "RelayFLV", nio.core, nio.posix,
+            ], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,7 +1,7 @@
 import NIOCore
 import Testing
 
-@testable import RelayRTMP
+import RelayRTMP
 
 @Suite("AMF0")
 struct AMF0Tests {

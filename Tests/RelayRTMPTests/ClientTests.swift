@@ -2,7 +2,7 @@ import NIOCore
 import RelayCore
 import Testing
 
-@testable import RelayRTMP
+import RelayRTMP
 
 /// What the two kinds of client have in common, for the tests.
 protocol ClientUnderTest {

@@ -3,7 +3,7 @@ import NIOCore
 import RelayCore
 import Testing
 
-@testable import RelayRTMP
+import RelayRTMP
 
 /// Replays the fuzzers' seeds and everything they ever found, and the beginnings of real clients' sessions, cut everywhere.
 @Suite("Corpora and recorded sessions")

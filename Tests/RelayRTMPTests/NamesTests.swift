@@ -1,7 +1,7 @@
 import RelayCore
 import Testing
 
-@testable import RelayRTMP
+import RelayRTMP
 
 @Suite("URLs and names")
 struct NamesTests {

@@ -2,7 +2,7 @@ import NIOCore
 import RelayCore
 import Testing
 
-@testable import RelayRTMP
+import RelayRTMP
 
 @Suite("Server session: control messages, acknowledgements, deadlines")
 struct ServerControlTests {

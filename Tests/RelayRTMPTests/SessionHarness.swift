@@ -2,7 +2,7 @@ import NIOCore
 import RelayCore
 import Testing
 
-@testable import RelayRTMP
+import RelayRTMP
 
 /// A server session with the client's bytes written by hand.
 struct SessionHarness {

@@ -3,7 +3,7 @@ import RelayCore
 import RelayCrypto
 import Testing
 
-@testable import RelayRTMP
+import RelayRTMP
 
 /// Bytes from hex with spaces.
 func hex(_ text: String) -> [UInt8] {

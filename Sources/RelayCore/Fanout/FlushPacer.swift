@@ -23,7 +23,7 @@ package struct FlushPacer: Sendable {
     private let target: Double
     private let ceiling: Duration
 
-    /// The interval in force; a stream with a smaller latency budget uses its budget.
+    /// The interval in force on the loop; a stream with a smaller latency budget uses its budget.
     package private(set) var interval: Duration
 
     /// - Parameters:

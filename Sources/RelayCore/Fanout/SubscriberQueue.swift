@@ -67,7 +67,7 @@ package struct SubscriberQueue: Sendable {
         awaitsKeyframe = log.hasVideo && log.newestKey == nil
         syncedAt = now
         windowStart = now
-        windowOffered = log.totalBytes
+        windowOffered = log.totalBytes &- UInt64(clamping: log.backlog(from: cursor))
     }
 
     /// The hot path: takes a batch just appended if the subscriber has everything before it.

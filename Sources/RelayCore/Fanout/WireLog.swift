@@ -58,7 +58,7 @@ package struct WireLog: Sendable {
     package private(set) var start: UInt64 = 0
     /// Position that the next frame will get.
     package private(set) var head: UInt64 = 0
-    /// Decoding time of the newest frame ever appended, ms.
+    /// Decoding time of the newest audio or video frame ever appended, ms.
     package private(set) var lastDts: Int64 = 0
     /// Bytes of frames ever appended.
     package private(set) var totalBytes: UInt64 = 0
@@ -99,10 +99,12 @@ package struct WireLog: Sendable {
             }
             entries.append(
                 Entry(
-                    bytesBefore: totalBytes, dts: frame.dts, offset: offset, length: Int32(clamping: length), flags: frame.flags,
+                    bytesBefore: totalBytes, dts: frame.dts, offset: offset, length: Int32(clamping: length),
+                    flags: frame.flags,
                     kind: frame.kind, trackID: frame.trackID))
             offset &+= Int32(clamping: length)
-            lastDts = frame.dts
+            // Metadata is carried at 0 in every form.
+            if frame.kind != .data { lastDts = frame.dts }
             totalBytes &+= UInt64(clamping: length)
             head &+= 1
         }
@@ -128,7 +130,12 @@ package struct WireLog: Sendable {
     }
 
     /// The publisher changed: no keyframe held belongs to what follows, so nobody may join at one.
-    package mutating func forgetKeyframe() { newestKey = nil }
+    ///
+    /// What follows begins with a keyframe, if it has video at all, so nobody has to wait for one either.
+    package mutating func forgetKeyframe() {
+        newestKey = nil
+        hasVideo = false
+    }
 
     /// The frame at a position, or nil when it is no longer or not yet held.
     package func entry(at position: UInt64) -> Entry? {

@@ -53,8 +53,9 @@ package final class NodeInspector: Sendable {
     }
 
     /// `GET /v1/status`.
-    package func status() async throws -> NodeStatus {
-        let loops = try await loopViews()
+    package func status() async throws -> NodeStatus { try await status(try await loopViews()) }
+
+    private func status(_ loops: [LoopView]) async throws -> NodeStatus {
         let hubs = services.directory.all
         var publishers = 0
         for hub in hubs where try await hub.home.loop.submit({ hub.hasPublisher }).get() { publishers += 1 }
@@ -113,11 +114,16 @@ package final class NodeInspector: Sendable {
     /// `GET /v1/viewers`, slowest first, at most `limit`.
     package func viewers(of name: StreamName?, limit: Int) async throws -> ViewerList {
         var all: [ViewerStatus] = []
+        var total = 0
         for fanout in fanouts {
-            all += try await fanout.loop.submit { fanout.viewerStatuses(of: name, now: .now()) }.get()
+            let (onLoop, count) = try await fanout.loop.submit {
+                fanout.viewerStatuses(of: name, limit: limit, now: .now())
+            }.get()
+            all += onLoop
+            total += count
         }
         all.sort { ($1.lagMs, $1.framesLost, $0.id) < ($0.lagMs, $0.framesLost, $1.id) }
-        return ViewerList(viewers: Array(all.prefix(limit)), total: all.count)
+        return ViewerList(viewers: Array(all.prefix(limit)), total: total)
     }
 
     /// Ends a stream and closes its publisher; false when there is none.
@@ -142,7 +148,7 @@ package final class NodeInspector: Sendable {
     /// `GET /metrics`.
     package func metrics() async throws -> String {
         let loops = try await loopViews()
-        let status = try await status()
+        let status = try await status(loops)
         var ledger = LossLedger()
         var byTransport: [String: Int] = [:]
         for loop in loops {
@@ -171,23 +177,31 @@ extension LoopFanout {
         return counts
     }
 
-    /// The viewers of a stream (or of all) as the API shows them.
-    func viewerStatuses(of name: StreamName?, now: MonotonicTime) -> [ViewerStatus] {
-        allReplicas.filter { name == nil || $0.name == name }.flatMap { replica in
-            replica.viewers.compactMap { viewer in
-                guard let connection = viewer.connection else { return nil }
-                let log = viewer.feed.log
-                let isBehind = !viewer.queue.isCaughtUp(with: log)
-                return ViewerStatus(
-                    id: viewer.id, stream: replica.name.description, transport: connection.transport,
-                    selection: viewer.form.selection.rawValue,
-                    remote: connection.remote.map(RemoteText.describe) ?? "?",
-                    player: connection.identity.player, connectedSeconds: (now - viewer.joinedAt).seconds,
-                    bytesSent: viewer.queue.sentBytes, framesSent: viewer.queue.sent,
-                    framesLost: viewer.queue.dropped &+ viewer.queue.skipped &+ viewer.queue.evicted,
-                    lagMs: isBehind ? viewer.queue.lag(log: log, now: now).wholeMilliseconds : 0,
-                    lagBytes: isBehind ? log.backlog(from: viewer.queue.cursor) : 0)
+    /// The slowest viewers of a stream (or of all) as the API shows them, and how many there are. Texts are made for the few
+    /// that are shown, since this runs on the loop that serves the many.
+    func viewerStatuses(of name: StreamName?, limit: Int, now: MonotonicTime) -> (shown: [ViewerStatus], total: Int) {
+        var ranked: [(lag: Duration, lost: UInt64, viewer: Viewer, stream: StreamName)] = []
+        for replica in allReplicas where name == nil || replica.name == name {
+            for viewer in replica.viewers {
+                let queue = viewer.queue
+                let isBehind = !queue.isCaughtUp(with: viewer.feed.log)
+                ranked.append(
+                    (
+                        isBehind ? queue.lag(log: viewer.feed.log, now: now) : .zero,
+                        queue.dropped &+ queue.skipped &+ queue.evicted, viewer, replica.name
+                    ))
             }
         }
+        ranked.sort { ($1.lag, $1.lost, $0.viewer.id) < ($0.lag, $0.lost, $1.viewer.id) }
+        let shown = ranked.prefix(limit).compactMap { lag, lost, viewer, stream -> ViewerStatus? in
+            guard let connection = viewer.connection else { return nil }
+            return ViewerStatus(
+                id: viewer.id, stream: stream.description, transport: connection.transport,
+                selection: viewer.form.selection.rawValue, remote: connection.remote.map(RemoteText.describe) ?? "?",
+                player: connection.identity.player, connectedSeconds: (now - viewer.joinedAt).seconds,
+                bytesSent: viewer.queue.sentBytes, framesSent: viewer.queue.sent, framesLost: lost,
+                lagMs: lag.wholeMilliseconds, lagBytes: viewer.feed.log.backlog(from: viewer.queue.cursor))
+        }
+        return (shown, ranked.count)
     }
 }

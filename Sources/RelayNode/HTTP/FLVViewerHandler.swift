@@ -61,6 +61,9 @@ final class FLVViewerHandler: ChannelInboundHandler, ViewerConnection {
     /// FLV over HTTP negotiates nothing: the player has to know what it opened.
     func accepts(_ configurations: [Frame]) -> Bool { true }
 
+    /// FLV has no word for it; sequence headers follow in any case.
+    func publisherReturned() {}
+
     func didJoin(tracks: TrackKinds) {
         guard var head else { return }
         self.head = nil
@@ -122,7 +125,8 @@ final class FLVViewerHandler: ChannelInboundHandler, ViewerConnection {
             let answer = HTTPAnswer(
                 allocator: context.channel.allocator, cors: CORSPolicy(origins: services.configuration.http.corsOrigins),
                 origin: nil)
-            LingeringClose.write(answer.refusal(HTTPRefusal(.notFound, code)), context)
+            let isGone = code == .streamNotFound || code == .streamEnded
+            LingeringClose.write(answer.refusal(HTTPRefusal(isGone ? .notFound : .serviceUnavailable, code)), context)
             return
         }
         close(webSocketCode: Self.webSocketCode(for: code), reason: code, isCounted: true)

@@ -7,9 +7,12 @@ import NIOCore
 enum LingeringClose {
     /// How long a peer may take to read the answer.
     static let patience = TimeAmount.seconds(1)
+    /// How long an answer may wait behind what a slow peer has not taken yet.
+    static let writePatience = TimeAmount.seconds(2)
 
     static func write(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
         let channel = context.channel
+        channel.eventLoop.scheduleTask(in: writePatience) { channel.close(promise: nil) }
         context.writeAndFlush(NIOAny(bytes)).whenComplete { result in
             guard case .success = result else {
                 channel.close(promise: nil)

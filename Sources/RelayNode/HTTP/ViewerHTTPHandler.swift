@@ -5,7 +5,7 @@ import RelayCore
 
 /// One request on the viewers' port: judged, answered, and, when it is for a stream, turned into a viewer. One request per
 /// connection: the answer to a player has no end, and refusals close.
-final class ViewerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
+final class ViewerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler, IdleConnection {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
 
@@ -26,6 +26,7 @@ final class ViewerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var state = State.reading
     private var timeout: Scheduled<Void>?
     private var answer: HTTPAnswer?
+    private var context: ChannelHandlerContext?
 
     /// - Parameter admission: The gate's verdict; a refused connection is told so and closed.
     init(
@@ -48,11 +49,25 @@ final class ViewerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
             refuse(HTTPRefusal(.serviceUnavailable, refusal), context)
             return
         }
+        self.context = context
+        fanout.addIdle(self)
         let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         timeout = context.eventLoop.scheduleTask(in: TimeAmount(services.configuration.limits.httpRequestTimeout)) {
             let (handler, context) = loopBound.value
             handler.refuse(HTTPRefusal(.requestTimeout, .requestTimeout), context)
         }
+    }
+
+    /// A channel that never became active has no other end than this.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        fanout.removeIdle(self)
+        giveTicketBack()
+    }
+
+    /// The node goes down before the request was whole.
+    func endIdle(_ code: RelayCode) {
+        if let context { refuse(HTTPRefusal(.serviceUnavailable, code), context) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -164,20 +179,30 @@ final class ViewerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
             identity: ViewerIdentity(player: player))
         let pipeline = context.pipeline.syncOperations
         do {
-            if offer != nil {
-                try pipeline.addHandler(
-                    ByteToMessageHandler(
-                        WebSocketFrameDecoder(maxFrameSize: services.configuration.limits.webSocketFrameBytes)))
-                try pipeline.addHandler(WebSocketInboundHandler(viewer: viewer))
-            }
             try pipeline.addHandler(viewer)
         } catch {
             viewer.abandon()
             context.close(promise: nil)
             return
         }
-        // The decoder hands on what it has not read when it goes, so it goes after the new handlers are in place.
         pipeline.removeHandler(context: context, promise: nil)
-        pipeline.removeHandler(decoder, promise: nil)
+        // The decoder may still be reading what the peer sent behind its request, as another request; what comes of that reaches
+        // nobody but the viewer's handler, which looks at nothing. Only when the decoder is gone may others read bytes.
+        let gone = pipeline.removeHandler(decoder)
+        guard offer != nil else { return }
+        let limit = services.configuration.limits.webSocketFrameBytes
+        let bound = NIOLoopBound((context.channel, viewer), eventLoop: context.eventLoop)
+        gone.whenSuccess {
+            let (channel, viewer) = bound.value
+            guard channel.isActive else { return }
+            let handlers: [any ChannelHandler] = [
+                ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: limit)), WebSocketInboundHandler(viewer: viewer),
+            ]
+            do {
+                try channel.pipeline.syncOperations.addHandlers(handlers, position: .before(viewer))
+            } catch {
+                channel.close(promise: nil)
+            }
+        }
     }
 }

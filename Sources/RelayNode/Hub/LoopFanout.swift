@@ -2,6 +2,12 @@ import Glibc
 import NIOCore
 import RelayCore
 
+/// A connection that neither publishes nor plays. Implemented by the channel handlers; all calls on their event loop.
+protocol IdleConnection: AnyObject {
+    /// The node goes down: say so in the protocol's own words and close.
+    func endIdle(_ code: RelayCode)
+}
+
 /// Everything one event loop does for viewers: its replicas of the streams, its flush pacing, its counters.
 ///
 /// Confined to its event loop, hence the unchecked `Sendable`: references travel, calls do not.
@@ -14,6 +20,7 @@ final class LoopFanout: @unchecked Sendable {
     private var replicas: [StreamName: StreamReplica] = [:]
     /// Streams whose hub lives on this loop; the sweep takes their rates.
     private var homeHubs: [ObjectIdentifier: StreamHub] = [:]
+    private var idle: [ObjectIdentifier: any IdleConnection] = [:]
     private var pacer: FlushPacer
     private var load = LoopLoad()
     private var tasks: [RepeatedTask] = []
@@ -67,7 +74,7 @@ final class LoopFanout: @unchecked Sendable {
             replica.sweep(now: now)
             if let idle = replica.idleSince, now - idle > Self.replicaLinger {
                 replicas[name] = nil
-                retired += replica.ledger
+                retire(replica)
                 replica.hub.remove(replica)
             }
         }
@@ -84,11 +91,28 @@ final class LoopFanout: @unchecked Sendable {
         return replica
     }
 
+    /// Takes over the account of a replica that goes, once: the loop may let go of it before the hub hears of it and ends.
+    private func retire(_ replica: StreamReplica) {
+        guard !replica.isRetired else { return }
+        replica.isRetired = true
+        retired += replica.ledger
+    }
+
     /// The stream is over; its replica goes with it.
     func drop(_ replica: StreamReplica, code: RelayCode) {
         if replicas[replica.name] === replica { replicas[replica.name] = nil }
         replica.end(code)
-        retired += replica.ledger
+        retire(replica)
+    }
+
+    // MARK: Connections that neither publish nor play yet
+
+    func addIdle(_ connection: any IdleConnection) { idle[ObjectIdentifier(connection)] = connection }
+    func removeIdle(_ connection: any IdleConnection) { idle[ObjectIdentifier(connection)] = nil }
+
+    /// Tells them that the node goes down; those that publish or play are told by their streams.
+    func endIdleConnections(_ code: RelayCode) {
+        for connection in Array(idle.values) { connection.endIdle(code) }
     }
 
     func adopt(_ hub: StreamHub) { homeHubs[ObjectIdentifier(hub)] = hub }

@@ -4,7 +4,12 @@ import Synchronization
 
 /// The streams of this node by name. Looked up at publish and play, never per frame; safe from any thread.
 final class StreamDirectory: Sendable {
-    private let streams = Mutex<[StreamName: StreamHub]>([:])
+    private struct State {
+        var streams: [StreamName: StreamHub] = [:]
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
     private let maximum: Int
     private let hubSettings: StreamHub.Settings
 
@@ -16,11 +21,21 @@ final class StreamDirectory: Sendable {
     }
 
     /// The stream, if it is live or waits for its publisher.
-    func hub(named name: StreamName) -> StreamHub? { streams.withLock { $0[name] } }
+    func hub(named name: StreamName) -> StreamHub? { state.withLock { $0.streams[name] } }
 
     /// All streams, in no order.
-    var all: [StreamHub] { streams.withLock { Array($0.values) } }
-    var count: Int { streams.withLock { $0.count } }
+    var all: [StreamHub] { state.withLock { Array($0.streams.values) } }
+    var count: Int { state.withLock { $0.streams.count } }
+
+    /// No new streams from here on.
+    ///
+    /// - Returns: The streams there are.
+    func close() -> [StreamHub] {
+        state.withLock { state in
+            state.isClosed = true
+            return Array(state.streams.values)
+        }
+    }
 
     /// Gives a publisher its stream, making it if need be.
     ///
@@ -29,14 +44,15 @@ final class StreamDirectory: Sendable {
     func publish(
         _ name: StreamName, _ publisher: Publisher, on fanout: LoopFanout
     ) -> EventLoopFuture<Result<StreamHub, PublishRefusal>> {
-        let hub = streams.withLock { streams -> StreamHub? in
-            if let hub = streams[name] { return hub }
-            guard streams.count < maximum else { return nil }
+        let found: Result<StreamHub, PublishRefusal> = state.withLock { state in
+            if state.isClosed { return .failure(.init(code: .draining)) }
+            if let hub = state.streams[name] { return .success(hub) }
+            guard state.streams.count < maximum else { return .failure(.init(code: .tooManyStreams)) }
             let hub = StreamHub(name: name, home: fanout, directory: self, settings: hubSettings, now: .now())
-            streams[name] = hub
-            return hub
+            state.streams[name] = hub
+            return .success(hub)
         }
-        guard let hub else { return fanout.loop.makeSucceededFuture(.failure(.init(code: .tooManyStreams))) }
+        guard case .success(let hub) = found else { return fanout.loop.makeSucceededFuture(found) }
         let claimed: EventLoopFuture<RelayCode?> = hub.home.loop.inEventLoop
             ? hub.home.loop.makeSucceededFuture(hub.claim(publisher, now: .now()))
             : hub.home.loop.submit { hub.claim(publisher, now: .now()) }
@@ -51,7 +67,7 @@ final class StreamDirectory: Sendable {
 
     /// Called by a hub that ended.
     func remove(_ hub: StreamHub) {
-        streams.withLock { if $0[hub.name] === hub { $0[hub.name] = nil } }
+        state.withLock { if $0.streams[hub.name] === hub { $0.streams[hub.name] = nil } }
     }
 }
 

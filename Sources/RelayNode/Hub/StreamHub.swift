@@ -4,8 +4,9 @@ import RelayCore
 
 /// What a publisher's connection does for the hub. All calls on the connection's own event loop.
 protocol PublisherConnection: AnyObject, Sendable {
-    /// The publisher is no longer wanted: say why in the protocol's own words and close.
-    func endPublishing(_ code: RelayCode)
+    /// The publisher is no longer wanted: say why in the protocol's own words and close. Ignored when the connection publishes
+    /// something else by now.
+    func endPublishing(_ code: RelayCode, to hub: StreamHub)
 }
 
 /// A publisher as the hub knows it.
@@ -17,6 +18,8 @@ struct Publisher: Sendable {
     var remote: String
     /// The encoder's own words.
     var encoder: String?
+    /// The most its frames may wait for company, where it asked for less than the node allows.
+    var budget: Duration?
 }
 
 /// One audio, video or data message on its way from a publisher to the hub.
@@ -87,7 +90,7 @@ final class StreamHub: @unchecked Sendable {
             return .streamEnded
         case .live(let old, _):
             guard settings.policy == .takeover else { return .streamBusy }
-            old.loop.execute { old.connection.endPublishing(.takenOver) }
+            old.loop.execute { old.connection.endPublishing(.takenOver, to: self) }
             republishes &+= 1
         case .waiting(let timer):
             timer.cancel()
@@ -107,7 +110,8 @@ final class StreamHub: @unchecked Sendable {
         headers.clear()
         gop.clear()
         facts = StreamFacts()
-        for (replica, fanout) in replicas { fanout.run { replica.beginSession() } }
+        let budget = publisherBudget
+        for (replica, fanout) in replicas { fanout.run { replica.beginSession(budget: budget) } }
     }
 
     /// The publisher is gone.
@@ -140,7 +144,7 @@ final class StreamHub: @unchecked Sendable {
     /// - Returns: False when there is none.
     func kickPublisher(_ code: RelayCode) -> Bool {
         guard case .live(let publisher, _) = state else { return false }
-        publisher.loop.execute { publisher.connection.endPublishing(code) }
+        publisher.loop.execute { publisher.connection.endPublishing(code, to: self) }
         end(code)
         return true
     }
@@ -199,7 +203,8 @@ final class StreamHub: @unchecked Sendable {
             replicas.append((replica, fanout))
             let headers = headers
             let frames = gop.frames
-            fanout.run { replica.install(headers: headers, gop: frames, now: .now()) }
+            let budget = publisherBudget
+            fanout.run { replica.install(headers: headers, gop: frames, budget: budget, now: .now()) }
         }
     }
 
@@ -216,6 +221,10 @@ final class StreamHub: @unchecked Sendable {
 
     /// Once a second.
     func measure(now: MonotonicTime) { meter.tick(now: now) }
+
+    private var publisherBudget: Duration? {
+        if case .live(let publisher, _) = state { publisher.budget } else { nil }
+    }
 
     var hasPublisher: Bool { if case .live = state { true } else { false } }
 

@@ -25,6 +25,20 @@ final class StreamReplica: @unchecked Sendable {
     /// The feeds once more, for a loop without hashing.
     private var feedList: [WireFeed] = []
     private var departed = LossLedger()
+    /// The loop's account has taken this replica's over.
+    var isRetired = false
+    /// The most the stream's frames may wait for company, if its publisher asked for less than the node allows.
+    private var budget: Duration?
+    private var urgentWindow = MonotonicTime.zero
+    private var urgentFlushes = 0
+
+    /// Keyframes and sequence headers go out at once, but no more than so many of them in an interval (or in the shortest
+    /// window): a stream of nothing else would otherwise never be gathered.
+    static let urgentFlushesPerInterval = 2
+    static let urgentWindow = Duration.milliseconds(100)
+    /// Wire forms of one stream on one loop, at most: 3 containers by 3 selections and dialects, and room for players on unusual
+    /// message streams. Each costs a ring of its own.
+    static let maximumFeeds = 24
 
     private var pending: [Frame] = []
     private var lastFlush = MonotonicTime.zero
@@ -46,8 +60,9 @@ final class StreamReplica: @unchecked Sendable {
     // MARK: From the hub
 
     /// What the hub holds at the moment the replica was added to it; frames follow without a gap.
-    func install(headers: StreamHeaders, gop: [Frame], now: MonotonicTime) {
+    func install(headers: StreamHeaders, gop: [Frame], budget: Duration?, now: MonotonicTime) {
         self.headers = headers
+        self.budget = budget
         for frame in gop { self.gop.append(frame) }
         isInstalled = true
         let waiting = waiting
@@ -59,14 +74,13 @@ final class StreamReplica: @unchecked Sendable {
     /// Frames in the stream's order, as they come from the publisher.
     func deliver(_ frames: [Frame], now: MonotonicTime) {
         guard isInstalled else { return }
-        if feedList.isEmpty {
+        if feedList.isEmpty, pending.isEmpty {
             absorb(frames)
             return
         }
         pending.append(contentsOf: frames)
-        let interval = fanout.interval
-        let isUrgent = frames.contains { !$0.flags.isDisjoint(with: [.key, .config]) }
-        if isUrgent || now >= lastFlush + interval {
+        let interval = min(fanout.interval, budget ?? fanout.interval)
+        if now >= lastFlush + interval || isUrgent(frames, interval: interval, now: now) {
             flush(now: now)
         } else if flushTask == nil {
             let wait = (lastFlush + interval) - now
@@ -77,12 +91,27 @@ final class StreamReplica: @unchecked Sendable {
         }
     }
 
+    private func isUrgent(_ frames: [Frame], interval: Duration, now: MonotonicTime) -> Bool {
+        guard frames.contains(where: { !$0.flags.isDisjoint(with: [.key, .config]) }) else { return false }
+        if now >= urgentWindow + max(interval, Self.urgentWindow) {
+            urgentWindow = now
+            urgentFlushes = 0
+        }
+        urgentFlushes += 1
+        return urgentFlushes <= Self.urgentFlushesPerInterval
+    }
+
     /// The publisher changed: what is cached does not lead to what follows.
-    func beginSession() {
+    func beginSession(budget: Duration?) {
         flush(now: .now())
+        self.budget = budget
         headers.clear()
         gop.clear()
-        for feed in feedList { feed.forgetKeyframe() }
+        for feed in feedList {
+            feed.forgetKeyframe()
+            feed.setHeaders([])
+        }
+        for viewer in viewers { viewer.connection?.publisherReturned() }
     }
 
     /// The stream is over.
@@ -109,6 +138,15 @@ final class StreamReplica: @unchecked Sendable {
             guard let batch = feed.append(frames, now: now) else { continue }
             if headersChange { feed.setHeaders(headers.inOrder) }
             feed.write(batch, now: now)
+        }
+        if headersChange { endThoseWhoCannotTakeIt() }
+    }
+
+    /// The codec may have changed to one that a player did not offer.
+    private func endThoseWhoCannotTakeIt() {
+        let configurations = headers.configurations
+        for viewer in viewers {
+            if let connection = viewer.connection, !connection.accepts(configurations) { connection.end(.codecRefused) }
         }
     }
 
@@ -145,7 +183,10 @@ final class StreamReplica: @unchecked Sendable {
             waiting.connection.end(.codecRefused)
             return
         }
-        let feed = feed(for: waiting.form, now: now)
+        guard let feed = feed(for: waiting.form, now: now) else {
+            waiting.connection.end(.tooManyMessageStreams)
+            return
+        }
         guard
             let viewer = Viewer(
                 id: waiting.id, form: waiting.form, connection: waiting.connection, feed: feed, now: now)
@@ -162,10 +203,12 @@ final class StreamReplica: @unchecked Sendable {
         return TrackKinds(hasAudio: kinds.contains(.audio), hasVideo: kinds.contains(.video))
     }
 
-    private func feed(for form: WireForm, now: MonotonicTime) -> WireFeed {
+    private func feed(for form: WireForm, now: MonotonicTime) -> WireFeed? {
         if let feed = feeds[form] { return feed }
+        guard feedList.count < Self.maximumFeeds else { return nil }
         let feed = WireFeed(
-            form: form, settings: fanout.settings, meter: fanout.meter, hasVideo: headers.configuration(of: .video)?.trackID == 0)
+            form: form, settings: fanout.settings, meter: fanout.meter,
+            hasVideo: headers.configuration(of: .video)?.trackID == 0)
         feed.setHeaders(headers.inOrder)
         feed.append(gop.frames, now: now)
         feeds[form] = feed
@@ -176,11 +219,19 @@ final class StreamReplica: @unchecked Sendable {
     /// Lets go of a viewer that left.
     func remove(_ viewer: Viewer, now: MonotonicTime) {
         viewer.feed.remove(viewer)
+        if viewer.feed.viewers.isEmpty, !viewer.form.isUsual { drop(viewer.feed) }
         noteIdle(now: now)
     }
 
     /// A connection that closed before the snapshot came.
     func removeWaiting(id: UInt64) { waiting.removeAll { $0.id == id } }
+
+    private func drop(_ feed: WireFeed) {
+        guard feeds[feed.form] === feed else { return }
+        departed += feed.departed
+        feeds[feed.form] = nil
+        feedList.removeAll { $0 === feed }
+    }
 
     private func noteIdle(now: MonotonicTime) {
         if waiting.isEmpty, viewerCount == 0 { idleSince = now }
@@ -197,11 +248,9 @@ final class StreamReplica: @unchecked Sendable {
         }
         for feed in feedList {
             feed.trim(now: now)
-            if feed.viewers.isEmpty {
-                departed += feed.departed
-                feeds[feed.form] = nil
-                feedList.removeAll { $0 === feed }
-            }
+            if feed.viewers.isEmpty { drop(feed) }
         }
+        // A viewer that left inside a write, or was refused, leaves nobody who would note it.
+        if idleSince == nil { noteIdle(now: now) }
     }
 }

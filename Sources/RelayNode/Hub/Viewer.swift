@@ -13,6 +13,8 @@ protocol ViewerConnection: AnyObject {
     func didJoin(tracks: TrackKinds)
     /// Whether the viewer can take a stream with these sequence headers.
     func accepts(_ configurations: [Frame]) -> Bool
+    /// A publisher returned, or another took over, while the viewer was kept.
+    func publisherReturned()
     /// For the API.
     var remote: SocketAddress? { get }
     /// `rtmp`, `http-flv` or `ws-flv`.
@@ -86,9 +88,9 @@ final class Viewer {
     // MARK: Writing
 
     /// Whether ``send(_:)`` may be used: the channel has nothing waiting that would have to go first, and is open. (A channel
-    /// that is closed in this turn of the loop keeps its viewer until the next, when its descriptor may be somebody else's.)
+    /// that is closed may have given its descriptor to somebody else.)
     @inline(__always)
-    var isDirect: Bool { waitingWrites == 0 && channel.isActive }
+    var isDirect: Bool { waitingWrites == 0 && context != nil && channel.isActive }
 
     /// The hot path: hands shared bytes to the kernel without the channel; only while ``isDirect``.
     ///

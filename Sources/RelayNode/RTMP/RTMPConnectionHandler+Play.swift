@@ -64,13 +64,14 @@ extension RTMPConnectionHandler {
         guard let context, let playStreamID, var ticket else { return }
         services.gate.settle(&ticket)
         self.ticket = ticket
+        fanout.removeIdle(self)
         SocketTuning.prepareViewer(context.channel, configuration: services.configuration)
         session.acceptPlay(streamID: playStreamID, now: .now())
         // The session's words have to be out before the first frame, which the feed writes right after.
-        while let action = session.nextAction(now: .now()) {
-            guard case .send(let bytes) = action else { break }
-            send(bytes)
-        }
+        while let bytes = session.takeOutput() { send(bytes) }
+        // Whoever was let in outside of the session's own run still has to go on with it.
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.execute { bound.value.runAndFlush() }
     }
 
     /// The stream is over for this viewer.
@@ -85,13 +86,22 @@ extension RTMPConnectionHandler {
         if hadJoined {
             session.endPlay(streamID: playStreamID, code: code, now: .now())
         } else {
-            session.reject(streamID: playStreamID, code: code, status: .playStreamNotFound, now: .now())
+            let isGone = code == .streamNotFound || code == .streamEnded
+            session.reject(
+                streamID: playStreamID, code: code, status: isGone ? .playStreamNotFound : .playFailed, now: .now())
         }
         runAndFlush()
         closeAfterFlush()
     }
 
+    func publisherReturned() {
+        guard let playStreamID, viewer != nil else { return }
+        session.notifyPublish(streamID: playStreamID)
+        while let bytes = session.takeOutput() { send(bytes) }
+    }
+
     func leavePlaying() {
+        if !isClosing, playStreamID != nil { fanout.addIdle(self) }
         playStreamID = nil
         if let replica {
             self.replica = nil

@@ -15,21 +15,34 @@ extension RTMPConnectionHandler {
         saidGoodbye = false
         let publisher = Publisher(
             id: ticket.id, connection: self, loop: context.eventLoop,
-            remote: context.remoteAddress.map(RemoteText.describe) ?? "?", encoder: identity.player)
+            remote: context.remoteAddress.map(RemoteText.describe) ?? "?", encoder: identity.player,
+            budget: Self.budget(request.query))
         let future = services.directory.publish(request.name, publisher, on: fanout)
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        future.whenSuccess { result in bound.value.publishDecided(request, result) }
+        let id = ticket.id
+        future.whenSuccess { result in bound.value.publishDecided(request, id, result) }
     }
 
-    private func publishDecided(_ request: RTMPServerSession.PublishRequest, _ result: Result<StreamHub, PublishRefusal>) {
+    /// The publisher's wish for a latency budget: `?budget=MS` behind the stream's name.
+    static func budget(_ query: String) -> Duration? {
+        for pair in query.split(separator: "&") where pair.hasPrefix("budget=") {
+            return UInt16(pair.dropFirst("budget=".count)).map { .milliseconds($0) }
+        }
+        return nil
+    }
+
+    private func publishDecided(
+        _ request: RTMPServerSession.PublishRequest, _ id: UInt64, _ result: Result<StreamHub, PublishRefusal>
+    ) {
         switch result {
         case .success(let hub):
             guard !isClosing else {
-                let id = connectionID
+                // The connection went while the hub decided, and took its id with it.
                 hub.home.run { hub.lose(publisher: id, isClean: false) }
                 return
             }
             self.hub = hub
+            fanout.removeIdle(self)
             if var ticket {
                 services.gate.settle(&ticket)
                 self.ticket = ticket
@@ -63,7 +76,7 @@ extension RTMPConnectionHandler {
             isMetadata: kind == .data && MetadataProbe.isMetadata(payload))
         if hub.home.loop.inEventLoop {
             hasIngested = true
-            if hub.ingest(inbound, from: connectionID, now: now) { endPublishing(.badMedia) }
+            if hub.ingest(inbound, from: connectionID, now: now) { endPublishing(.badMedia, to: hub) }
         } else {
             outbox.append(inbound)
         }
@@ -80,11 +93,17 @@ extension RTMPConnectionHandler {
         let batch = outbox
         outbox.removeAll(keepingCapacity: true)
         let id = connectionID
+        let bytes = batch.reduce(0) { $0 &+ $1.body.readableBytes }
+        inFlight += bytes
         hub.home.loop.execute { [self] in
             var isHopeless = false
             for media in batch { isHopeless = hub.ingest(media, from: id, now: now) || isHopeless }
             hub.flushOutbound(now: .now())
-            if isHopeless { fanout.run { self.endPublishing(.badMedia) } }
+            fanout.loop.execute { [isHopeless] in
+                self.inFlight -= bytes
+                self.adjustReading()
+                if isHopeless { self.endPublishing(.badMedia, to: hub) }
+            }
         }
     }
 
@@ -98,10 +117,11 @@ extension RTMPConnectionHandler {
     }
 
     /// The hub or a timeout ends the publishing: the encoder is told why.
-    func endPublishing(_ code: RelayCode) {
-        guard !isClosing, context != nil, let publishStreamID else { return }
+    func endPublishing(_ code: RelayCode, to hub: StreamHub) {
+        guard !isClosing, context != nil, self.hub === hub, let publishStreamID else { return }
         services.events.reject(
             code, transport: .rtmp, remote: context?.remoteAddress, logger: services.logger, now: .now())
+        if code == .draining { _ = session.reconnectRequest(description: code.hint) }
         session.endPublish(streamID: publishStreamID, code: code, now: .now())
         runAndFlush()
         closeAfterFlush()
@@ -112,6 +132,7 @@ extension RTMPConnectionHandler {
         mediaDeadline = nil
         guard let hub else { return }
         self.hub = nil
+        if !isClosing { fanout.addIdle(self) }
         let id = connectionID
         services.logger.info(
             "publisher left", metadata: ["stream": "\(hub.name)", "clean": "\(isClean)"])

@@ -5,7 +5,9 @@ import RelayRTMP
 /// One RTMP connection: bytes into the session machine, its actions out to the hub, the fan-out and the socket.
 ///
 /// Confined to the channel's event loop, hence the unchecked `Sendable`: the hub keeps a reference to call back on that loop.
-final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, PublisherConnection, @unchecked Sendable {
+final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, PublisherConnection, IdleConnection,
+    @unchecked Sendable
+{
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -29,6 +31,10 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
     /// Messages for a hub on another loop, gathered over one read.
     var outbox: [InboundMedia] = []
     var hasIngested = false
+    /// Bytes on their way to a hub on another loop.
+    var inFlight = 0
+    /// At which the publisher is held back: one keyframe at the cap of a video message.
+    static let maximumInFlight = 8 << 20
 
     // Playing
     var replica: StreamReplica?
@@ -56,7 +62,16 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
+        fanout.addIdle(self)
         rearm()
+    }
+
+    /// A channel that never became active has no other end than this.
+    func handlerRemoved(context: ChannelHandlerContext) { giveTicketBack() }
+
+    private func giveTicketBack() {
+        if let ticket { services.gate.close(ticket) }
+        ticket = nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -82,8 +97,8 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
         passOnMedia(now: .now())
         leavePublishing(isClean: saidGoodbye)
         leavePlaying()
-        if let ticket { services.gate.close(ticket) }
-        ticket = nil
+        fanout.removeIdle(self)
+        giveTicketBack()
         self.context = nil
         context.fireChannelInactive()
     }
@@ -108,9 +123,10 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
 
     /// Leaves bytes in the socket while the session can do nothing with them: a decision is awaited, or the peer costs more
     /// work than it may. TCP then holds the peer back.
-    private func adjustReading() {
-        guard !isClosing, let context, session.wantsInput != isReading else { return }
-        isReading = session.wantsInput
+    func adjustReading() {
+        let isWanted = session.wantsInput && inFlight < Self.maximumInFlight
+        guard !isClosing, let context, isWanted != isReading else { return }
+        isReading = isWanted
         try? context.channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
@@ -141,6 +157,12 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
         context?.flush()
     }
 
+    /// The node goes down, and the connection neither publishes nor plays.
+    func endIdle(_ code: RelayCode) {
+        session.shutDown(code: code, now: .now())
+        closeAfterFlush()
+    }
+
     // MARK: Timers
 
     private func rearm() {
@@ -160,9 +182,9 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
     private func timerFired(now: MonotonicTime) {
         armedFor = nil
         timer = nil
-        if let mediaDeadline, now >= mediaDeadline {
+        if let mediaDeadline, now >= mediaDeadline, let hub {
             self.mediaDeadline = nil
-            endPublishing(.mediaTimeout)
+            endPublishing(.mediaTimeout, to: hub)
             return
         }
         guard let deadline = session.nextDeadline, now >= deadline else {
@@ -171,6 +193,8 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
         }
         session.timerFired(now: now)
         runAndFlush()
+        // Input that a spent budget held back may have held media.
+        passOnMedia(now: now)
     }
 
     // MARK: Closing
@@ -190,6 +214,8 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
     /// Closes once what was said is out, without waiting for a peer that does not read.
     func closeAfterFlush() {
         guard let context, !isClosing else { return }
+        // What the session has said already, and what ended it, has to be read by the peer.
+        while let words = session.takeOutput() { send(words) }
         isClosing = true
         timer?.cancel()
         passOnMedia(now: .now())

@@ -19,6 +19,7 @@ final class ConnectionGate: Sendable {
         var pending = 0
         var pendingByAddress: [String: Int] = [:]
         var viewers = 0
+        var refusing = 0
         var refused: [Int: UInt64] = [:]
     }
 
@@ -87,6 +88,23 @@ final class ConnectionGate: Sendable {
         state.pendingByAddress[address] = count > 1 ? count - 1 : nil
     }
 
+    /// Refused connections that are being told so, at most; beyond it they are closed without a word.
+    static let maximumRefusals = 64
+
+    /// Takes a place for telling a refusal.
+    ///
+    /// - Returns: False when there is none.
+    func enterRefusal() -> Bool {
+        state.withLock { state in
+            guard state.refusing < Self.maximumRefusals else { return false }
+            state.refusing += 1
+            return true
+        }
+    }
+
+    /// Gives it back.
+    func leaveRefusal() { state.withLock { $0.refusing -= 1 } }
+
     /// Takes a place for a viewer.
     ///
     /// - Returns: nil, or why there is none.
@@ -112,14 +130,26 @@ final class ConnectionGate: Sendable {
         var code: RelayCode
     }
 
+    private static func keyV4(_ bytes: some Sequence<UInt8>) -> String {
+        bytes.map { String($0, radix: 16) }.joined(separator: ".")
+    }
+
     /// The address bytes of `sockaddr_in` and `sockaddr_in6`, by offset (4 and 8): which of the imported C modules owns the
     /// fields' names depends on what is built first.
     private static func key(_ address: SocketAddress) -> String? {
         switch address {
         case .v4(let v4):
-            withUnsafeBytes(of: v4.address) { $0.dropFirst(4).prefix(4).map { String($0, radix: 16) }.joined(separator: ".") }
+            withUnsafeBytes(of: v4.address) { keyV4($0.dropFirst(4).prefix(4)) }
         case .v6(let v6):
-            withUnsafeBytes(of: v6.address) { $0.dropFirst(8).prefix(8).map { String($0, radix: 16) }.joined(separator: ":") }
+            withUnsafeBytes(of: v6.address) { bytes in
+                let address = bytes.dropFirst(8).prefix(16)
+                // IPv4 on a dual-stack listener (RFC 4291 section 2.5.5.2): all of it has one /64.
+                let isMapped =
+                    address.prefix(10).allSatisfy { $0 == 0 }
+                    && address.dropFirst(10).prefix(2).allSatisfy { $0 == 0xFF }
+                return isMapped
+                    ? keyV4(address.suffix(4)) : address.prefix(8).map { String($0, radix: 16) }.joined(separator: ":")
+            }
         case .unixDomainSocket: nil
         }
     }

@@ -86,11 +86,20 @@ struct MediaService: Service {
         decoderLimits.maxHeaderFieldCount = limits.httpFields
         let decoder = ByteToMessageHandler(
             HTTPRequestDecoder(
-                leftOverBytesStrategy: .forwardBytes, informationalResponseStrategy: .drop,
+                leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop,
                 limitConfiguration: decoderLimits),
             maximumBufferSize: limits.httpHeaderBytes + limits.httpFieldBytes)
-        let handler = ViewerHTTPHandler(
-            services: services, fanout: fanout, decoder: decoder, admission: admit(channel))
+        let admission = admit(channel)
+        if case .failure = admission {
+            // A refusal is told, but not to so many at once that telling takes the descriptors that are left.
+            guard services.gate.enterRefusal() else {
+                channel.close(promise: nil)
+                return
+            }
+            let gate = services.gate
+            channel.closeFuture.whenComplete { _ in gate.leaveRefusal() }
+        }
+        let handler = ViewerHTTPHandler(services: services, fanout: fanout, decoder: decoder, admission: admission)
         try channel.pipeline.syncOperations.addHandlers([decoder, handler])
     }
 
@@ -103,19 +112,23 @@ struct MediaService: Service {
 
     /// How often the drain looks whether the last connection has gone.
     static let drainPoll = Duration.milliseconds(50)
-    /// How long before the deadline connections that did not leave by themselves are cut.
+    /// Ends everything in order: no new connections, no new streams, everyone told, until all have left or the deadline is here.
     private func drain(listeners: [any Channel]) async {
         lifecycle.beginDrain()
         services.logger.info("draining", metadata: ["connections": "\(services.gate.open)"])
         for listener in listeners { try? await listener.close() }
-        for hub in services.directory.all {
+        for hub in services.directory.close() {
             try? await hub.home.loop.submit {
                 _ = hub.kickPublisher(.draining)
                 hub.end(.draining)
             }.get()
         }
+        for fanout in fanouts { try? await fanout.loop.submit { fanout.endIdleConnections(.draining) }.get() }
         let deadline = MonotonicTime.now() + services.configuration.shutdown.deadline
-        while services.gate.open > 0, .now() < deadline { try? await Task.sleep(for: Self.drainPoll) }
+        while services.gate.open > 0, .now() < deadline {
+            // Cancelled means that waiting is over, not that the next wait is shorter.
+            guard (try? await Task.sleep(for: Self.drainPoll)) != nil else { break }
+        }
         for fanout in fanouts { try? await fanout.loop.submit { fanout.stop() }.get() }
         services.logger.info("stopped", metadata: ["cut": "\(services.gate.open)"])
     }

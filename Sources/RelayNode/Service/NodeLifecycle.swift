@@ -28,7 +28,7 @@ final class NodeLifecycle: Sendable {
 
     func didStart() {
         values.withLock { values in
-            values.state = .running
+            if values.state == .starting { values.state = .running }
             values.since = .now()
         }
     }

@@ -10,7 +10,7 @@ enum SocketTuning {
 
     /// How long the kernel may go without an acknowledgement before it gives up on a peer, ms: half-open publishers and
     /// viewers behind a dead path end here.
-    static let userTimeout = 20_000
+    static let userTimeout = 10_000
 
     static let userTimeoutOption = NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)
 

@@ -43,7 +43,9 @@ package struct StandaloneNode: Service {
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.admin.host, port: configuration.admin.port), serverName: "edge-relay"),
             onServerRunning: { channel in
-                if let address = channel.localAddress { lifecycle.didBind("admin", to: RemoteText.describe(address)) }
+                guard let address = channel.localAddress else { return }
+                lifecycle.didBind("admin", to: RemoteText.describe(address))
+                logger.info("admin API ready", metadata: ["admin": "\(RemoteText.describe(address))"])
             },
             logger: quiet)
     }

@@ -20,6 +20,7 @@ final class EventCounter: Sendable {
     private struct State {
         var counts: [Key: UInt64] = [:]
         var quietUntil: [String: MonotonicTime] = [:]
+        var nextForgetting = MonotonicTime.zero
         var unlogged: UInt64 = 0
     }
 
@@ -27,6 +28,9 @@ final class EventCounter: Sendable {
     static let logEvery = Duration.seconds(10)
     /// Addresses remembered at most; past it everything is counted and nothing logged until the oldest expire.
     static let maximumAddresses = 4_096
+
+    /// How often a full memory is looked through: it costs a pass over all addresses, and an attack asks for it each time.
+    static let forgetEvery = Duration.seconds(1)
 
     private let state = Mutex(State())
 
@@ -46,7 +50,10 @@ final class EventCounter: Sendable {
                 return nil
             }
             if state.quietUntil.count >= Self.maximumAddresses {
-                state.quietUntil = state.quietUntil.filter { $0.value > now }
+                if now >= state.nextForgetting {
+                    state.nextForgetting = now + Self.forgetEvery
+                    state.quietUntil = state.quietUntil.filter { $0.value > now }
+                }
                 guard state.quietUntil.count < Self.maximumAddresses else {
                     state.unlogged &+= 1
                     return nil
@@ -74,7 +81,9 @@ enum LogText {
     static func escaped(_ text: String) -> String {
         var out = ""
         for scalar in text.unicodeScalars.prefix(maximumLength) {
-            out += scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) ? scalar.escaped(asASCII: true) : String(scalar)
+            out +=
+                scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+                ? scalar.escaped(asASCII: true) : String(scalar)
         }
         return out
     }

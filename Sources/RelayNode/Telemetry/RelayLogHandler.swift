@@ -1,5 +1,6 @@
 import Foundation
 package import Logging
+import Synchronization
 
 /// Writes log records to standard error: one line each, as text for people or as JSON for collectors. Everything that is not
 /// plain text is escaped, since parts of a record may come from peers.
@@ -39,8 +40,27 @@ package struct RelayLogHandler: LogHandler {
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             text = (try? encoder.encode(record)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
         }
-        // One write per record, so that records of several threads do not mix. A closed standard error is nobody's fault.
-        let bytes = Array((text + "\n").utf8)
-        _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        StandardError.write(text + "\n")
+    }
+}
+
+/// Standard error for records: one write per record, so that records of several threads do not mix, and never a wait. A reader
+/// that stopped reading would otherwise stop the event loops; what it misses is counted and told when it reads again.
+private enum StandardError {
+    private static let unwritten = Mutex(0)
+
+    static func write(_ record: String) {
+        unwritten.withLock { unwritten in
+            var ready = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+            guard poll(&ready, 1, 0) == 1, ready.revents & Int16(POLLOUT) != 0 else {
+                unwritten += 1
+                return
+            }
+            let missed = unwritten > 0 ? "(\(unwritten) log records were lost while nobody read them)\n" : ""
+            unwritten = 0
+            // A pipe that is ready takes 4,096 bytes without waiting (POSIX, PIPE_BUF).
+            let bytes = Array((missed + record).utf8.prefix(4_096))
+            _ = bytes.withUnsafeBytes { Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        }
     }
 }

@@ -17,33 +17,33 @@ extension AMF0 {
     package static func encode(_ value: AMF0Value, into buffer: inout ByteBuffer) {
         switch value {
         case .number(let number):
-            buffer.writeMultipleIntegers(UInt8(0x00), number.bitPattern)
+            buffer.writeMultipleIntegers(0x00 as UInt8, number.bitPattern)
         case .boolean(let flag):
-            buffer.writeMultipleIntegers(UInt8(0x01), UInt8(flag ? 1 : 0))
+            buffer.writeMultipleIntegers(0x01 as UInt8, (flag ? 1 : 0) as UInt8)
         case .string(let text):
             if text.utf8.count <= Int(UInt16.max) {  // bounded: constant
-                buffer.writeInteger(UInt8(0x02))
+                buffer.writeInteger(0x02 as UInt8)
                 writeKey(text, into: &buffer)
             } else {
-                buffer.writeInteger(UInt8(0x0C))
+                buffer.writeInteger(0x0C as UInt8)
                 writeLong(text, into: &buffer)
             }
         case .object(let object):
-            buffer.writeInteger(UInt8(0x03))
+            buffer.writeInteger(0x03 as UInt8)
             writeProperties(object, into: &buffer)
-        case .null: buffer.writeInteger(UInt8(0x05))
-        case .undefined: buffer.writeInteger(UInt8(0x06))
+        case .null: buffer.writeInteger(0x05 as UInt8)
+        case .undefined: buffer.writeInteger(0x06 as UInt8)
         case .ecmaArray(let object):
-            buffer.writeMultipleIntegers(UInt8(0x08), UInt32(clamping: object.properties.count))
+            buffer.writeMultipleIntegers(0x08 as UInt8, UInt32(clamping: object.properties.count))
             writeProperties(object, into: &buffer)
         case .strictArray(let elements):
-            buffer.writeMultipleIntegers(UInt8(0x0A), UInt32(clamping: elements.count))
+            buffer.writeMultipleIntegers(0x0A as UInt8, UInt32(clamping: elements.count))
             encode(elements, into: &buffer)
         case .date(let milliseconds, let timeZone):
-            buffer.writeMultipleIntegers(UInt8(0x0B), milliseconds.bitPattern, timeZone)
-        case .unsupported: buffer.writeInteger(UInt8(0x0D))
+            buffer.writeMultipleIntegers(0x0B as UInt8, milliseconds.bitPattern, timeZone)
+        case .unsupported: buffer.writeInteger(0x0D as UInt8)
         case .xmlDocument(let text):
-            buffer.writeInteger(UInt8(0x0F))
+            buffer.writeInteger(0x0F as UInt8)
             writeLong(text, into: &buffer)
         }
     }
@@ -53,7 +53,7 @@ extension AMF0 {
             writeKey(property.key, into: &buffer)
             encode(property.value, into: &buffer)
         }
-        buffer.writeMultipleIntegers(UInt16(0), UInt8(0x09))
+        buffer.writeMultipleIntegers(0 as UInt16, 0x09 as UInt8)
     }
 
     private static func writeKey(_ text: String, into buffer: inout ByteBuffer) {

@@ -59,7 +59,7 @@ package struct ChunkDecoder: Sendable {
     package internal(set) var chunkSize = ChunkDecoder.initialChunkSize
 
     /// Bytes not yet consumed: all of the latest read while it is worked on, at most one incomplete header between reads.
-    var input = ByteBuffer()
+    package internal(set) var input = ByteBuffer()
     var streams: [ChunkStream] = []
     var aggregate: AggregateReader?
     /// Index in ``streams`` of the chunk whose payload is being taken, and how much of it is missing.
@@ -153,5 +153,5 @@ package struct ChunkDecoder: Sendable {
     }
 
     /// Memory behind unfinished messages, for tests.
-    var partialCapacity: Int { streams.reduce(0) { $0 &+ ($1.isPartial ? $1.body.storageCapacity : 0) } }
+    package var partialCapacity: Int { streams.reduce(0) { $0 &+ ($1.isPartial ? $1.body.storageCapacity : 0) } }
 }

@@ -12,7 +12,7 @@ package enum ChunkEncoder {
     package static let maximumMessageBytes = 0xFF_FFFF
 
     /// Bytes that a message takes on the wire with the header forms used here.
-    static func wireLength(payload: Int, chunkSize: Int, isExtended: Bool, csid: UInt32) -> Int {
+    package static func wireLength(payload: Int, chunkSize: Int, isExtended: Bool, csid: UInt32) -> Int {
         let chunks = payload <= chunkSize ? 1 : (payload &+ chunkSize &- 1) / chunkSize
         let basic = csid < 64 ? 1 : csid < 320 ? 2 : 3
         let extended = isExtended ? 4 : 0

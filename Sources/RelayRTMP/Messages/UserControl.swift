@@ -51,13 +51,13 @@ package enum UserControl: Sendable, Hashable {
     package func encode(into buffer: inout ByteBuffer) {
         ChunkEncoder.writeControl(type: RTMPMessageType.userControl, into: &buffer) { body in
             switch self {
-            case .streamBegin(let id): body.writeMultipleIntegers(UInt16(0), id)
-            case .streamEOF(let id): body.writeMultipleIntegers(UInt16(1), id)
-            case .streamDry(let id): body.writeMultipleIntegers(UInt16(2), id)
-            case .setBufferLength(let id, let length): body.writeMultipleIntegers(UInt16(3), id, length)
-            case .streamIsRecorded(let id): body.writeMultipleIntegers(UInt16(4), id)
-            case .pingRequest(let value): body.writeMultipleIntegers(UInt16(6), value)
-            case .pingResponse(let value): body.writeMultipleIntegers(UInt16(7), value)
+            case .streamBegin(let id): body.writeMultipleIntegers(0 as UInt16, id)
+            case .streamEOF(let id): body.writeMultipleIntegers(1 as UInt16, id)
+            case .streamDry(let id): body.writeMultipleIntegers(2 as UInt16, id)
+            case .setBufferLength(let id, let length): body.writeMultipleIntegers(3 as UInt16, id, length)
+            case .streamIsRecorded(let id): body.writeMultipleIntegers(4 as UInt16, id)
+            case .pingRequest(let value): body.writeMultipleIntegers(6 as UInt16, value)
+            case .pingResponse(let value): body.writeMultipleIntegers(7 as UInt16, value)
             case .unknown(let event): body.writeInteger(event)
             }
         }

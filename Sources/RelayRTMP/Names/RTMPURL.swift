@@ -63,7 +63,7 @@ package struct RTMPURL: Sendable, Hashable, CustomStringConvertible {
         }
         guard !host.isEmpty else { return nil }
         if rest.isEmpty { return (String(host), nil) }
-        guard rest.removeFirst() == ":", let port = UInt16(rest), port > 0 else { return nil }
+        guard rest.removeFirst() == ":", let port = UInt16(rest), port > 0 else { return nil }  // bounded: failable
         return (String(host), Int(port))  // bounded: widening
     }
 

@@ -125,8 +125,8 @@ extension RTMPServerSession {
         return stopped
     }
 
-    /// The idle message stream and the validated name of a publish or play. A message stream that was never created is
-    /// made up: some encoders publish on 0 or 1 without asking.
+    /// The idle message stream and the validated name of a publish or play. A message stream that was never created is made
+    /// up, since some clients use 0 or 1 without asking; but no other for a player, whose each costs the node a form of its own.
     private mutating func begin(
         _ streamID: UInt32, name text: String, refusal: StatusCode
     ) throws(RTMPError) -> (index: Int, name: StreamName, query: String) {
@@ -135,6 +135,7 @@ extension RTMPServerSession {
         if let known = streams.firstIndex(where: { $0.id == streamID }) {
             index = known
         } else {
+            guard streamID <= 1 || refusal == .publishBadName else { throw .commandOrder }
             guard streams.count < configuration.limits.messageStreams else { throw .refused(.tooManyMessageStreams) }
             streams.append(MessageStream(id: streamID))
             index = streams.count &- 1

@@ -33,13 +33,13 @@ package struct RTMPServerSession: Sendable {
     package private(set) var bytesReceived: UInt64 = 0
 
     var phase: Phase
-    var decoder: ChunkDecoder
+    package internal(set) var decoder: ChunkDecoder
     /// Bytes to be sent before any further action.
-    var outbox = ByteBuffer()
+    package internal(set) var outbox = ByteBuffer()
     /// Actions that wait behind the outbox; nearly always empty, and never used for media.
-    var queue: [Action] = []
+    package internal(set) var queue: [Action] = []
     /// The chunk size we write with; the initial one until ours has been announced.
-    var writeChunkSize = ChunkDecoder.initialChunkSize
+    package internal(set) var writeChunkSize = ChunkDecoder.initialChunkSize
 
     /// The application of the connection; nil before `connect`.
     var app: String?
@@ -95,6 +95,14 @@ package struct RTMPServerSession: Sendable {
         if !wantsInput, decoder.input.readableBytes > configuration.limits.waitingInputBytes {
             fail(isDeciding ? .inputOverflow : .decodeBudget)
         }
+    }
+
+    /// Takes what the session has to say now, without looking at further input: for an interpreter that has to write it before
+    /// something of its own. Everything else stays for ``nextAction(now:)``.
+    package mutating func takeOutput() -> ByteBuffer? {
+        guard outbox.readableBytes > 0 else { return nil }
+        defer { outbox = ByteBuffer() }
+        return outbox
     }
 
     /// The next thing to do, or nil when there is nothing until more input, a decision or a deadline.

@@ -16,7 +16,8 @@ package final class FrameRecorder: Sendable {
         package var head: [UInt8]
 
         package var isSequenceHeader: Bool {
-            kind != .data && head.count > 1 && head[1] == 0 && (kind == .video ? head[0] & 0xF == 7 : head[0] >> 4 == 10)
+            kind != .data && head.count > 1 && head[1] == 0
+                && (kind == .video ? head[0] & 0xF == 7 : head[0] >> 4 == 10)
         }
         /// From the making of the frame to its arrival.
         package var delay: Duration? { stamp.map { .nanoseconds(receivedAt.nanoseconds - $0.madeAt) } }
@@ -60,7 +61,9 @@ package final class FrameRecorder: Sendable {
         if let last = state.last[media.kind], stamp.number > last + 1 { state.lost += stamp.number - last - 1 }
         if let last = state.last[media.kind], stamp.number <= last { state.backwards += 1 }
         // Strictly increasing modulo 2^32.
-        if let last = state.lastTimestamp[media.kind], Int32(bitPattern: media.timestamp &- last) <= 0 { state.backwards += 1 }
+        if let last = state.lastTimestamp[media.kind], Int32(bitPattern: media.timestamp &- last) <= 0 {
+            state.backwards += 1
+        }
         state.last[media.kind] = stamp.number
         state.lastTimestamp[media.kind] = media.timestamp
     }

@@ -32,8 +32,12 @@ package struct RecordedPlayer: Sendable {
     /// Waits until it has a frame of a kind with this number or a later one.
     ///
     /// - Throws: ``NotInTime``.
-    package func reaches(_ number: UInt64, _ kind: MediaKind = .video, within limit: Duration = .seconds(10)) async throws {
-        try await eventually("\(way) viewer has \(kind) frame \(number), is at \(String(describing: record.newest(kind)))", within: limit) {
+    package func reaches(_ number: UInt64, _ kind: MediaKind = .video, within limit: Duration = .seconds(10))
+        async throws
+    {
+        try await eventually(
+            "\(way) viewer has \(kind) frame \(number), is at \(String(describing: record.newest(kind)))", within: limit
+        ) {
             record.newest(kind).map { $0 >= number } ?? false
         }
     }

@@ -54,7 +54,8 @@ package final class ReferenceStream: Sendable {
 
     package func mark() -> Mark {
         Mark(
-            counts: viewers.map(\.record.count), lost: viewers.map(\.record.lost), backwards: viewers.map(\.record.backwards))
+            counts: viewers.map(\.record.count), lost: viewers.map(\.record.lost),
+            backwards: viewers.map(\.record.backwards))
     }
 
     package func harm(since mark: Mark) -> Harm {

@@ -40,7 +40,9 @@ package final class SyntheticPublisher: Sendable {
     /// Publishes `live/NAME` and sends.
     ///
     /// - Throws: ``ClientError`` when the server refuses.
-    package static func start(_ name: String, on relay: RelayProcess, _ options: Options = Options()) async throws -> SyntheticPublisher {
+    package static func start(_ name: String, on relay: RelayProcess, _ options: Options = Options()) async throws
+        -> SyntheticPublisher
+    {
         let url = RTMPURL(host: "127.0.0.1", port: relay.rtmpPort, app: "live", name: name)
         let publisher = SyntheticPublisher(publisher: try await .connect(to: url), options: options)
         try await publisher.sendHeaders()
@@ -61,12 +63,15 @@ package final class SyntheticPublisher: Sendable {
 
     /// Sends metadata and sequence headers.
     package func sendHeaders() async throws {
-        try await publisher.send(kind: .data, timestamp: options.firstTimestamp, payload: ByteBuffer(bytes: SyntheticMedia.metadata))
+        try await publisher.send(
+            kind: .data, timestamp: options.firstTimestamp, payload: ByteBuffer(bytes: SyntheticMedia.metadata))
         if options.hasVideo {
-            try await publisher.send(kind: .video, timestamp: options.firstTimestamp, payload: ByteBuffer(bytes: SyntheticMedia.avcHeader))
+            try await publisher.send(
+                kind: .video, timestamp: options.firstTimestamp, payload: ByteBuffer(bytes: SyntheticMedia.avcHeader))
         }
         if options.hasAudio {
-            try await publisher.send(kind: .audio, timestamp: options.firstTimestamp, payload: ByteBuffer(bytes: SyntheticMedia.aacHeader))
+            try await publisher.send(
+                kind: .audio, timestamp: options.firstTimestamp, payload: ByteBuffer(bytes: SyntheticMedia.aacHeader))
         }
     }
 
@@ -79,9 +84,14 @@ package final class SyntheticPublisher: Sendable {
             let now = MonotonicTime.now()
             if options.hasVideo {
                 let isKeyframe = position % options.keyInterval == 0
-                messages.append((.video, timestamp(number), ByteBuffer(bytes: SyntheticMedia.video(
-                    number, isKeyframe: isKeyframe, size: options.videoSize,
-                    isDisposable: options.hasDisposables && !isKeyframe && position % 2 == 1, at: now))))
+                messages.append(
+                    (
+                        .video, timestamp(number),
+                        ByteBuffer(
+                            bytes: SyntheticMedia.video(
+                                number, isKeyframe: isKeyframe, size: options.videoSize,
+                                isDisposable: options.hasDisposables && !isKeyframe && position % 2 == 1, at: now))
+                    ))
             }
             if options.hasAudio {
                 messages.append((.audio, timestamp(number), ByteBuffer(bytes: SyntheticMedia.audio(number, at: now))))

@@ -25,7 +25,9 @@ package struct AdminAPI: Sendable {
     }
 
     package func status() throws -> NodeStatus? { try get("/v1/status", as: NodeStatus.self) }
-    package func stream(_ name: String) throws -> StreamDetail? { try get("/v1/streams/\(name)", as: StreamDetail.self) }
+    package func stream(_ name: String) throws -> StreamDetail? {
+        try get("/v1/streams/\(name)", as: StreamDetail.self)
+    }
     package func viewers(of name: String) throws -> [ViewerStatus] {
         try get("/v1/viewers?stream=\(name)&limit=10000", as: ViewerList.self)?.viewers ?? []
     }
@@ -35,7 +37,9 @@ package struct AdminAPI: Sendable {
         let text = String(decoding: try request("GET", "/metrics").body, as: UTF8.self)
         var values: [String: Double] = [:]
         for line in text.split(separator: "\n") where !line.hasPrefix("#") {
-            guard let space = line.lastIndex(of: " "), let value = Double(line[line.index(after: space)...]) else { continue }
+            guard let space = line.lastIndex(of: " "), let value = Double(line[line.index(after: space)...]) else {
+                continue
+            }
             values[String(line[..<space])] = value
         }
         return values

@@ -2,8 +2,8 @@ import Foundation
 
 /// Where the server under test is: a child process of its own, so that a trap in it fails one test and ends no others.
 enum RelayBinary {
-    /// Overrides the search; for testing a binary built elsewhere.
-    static let environmentKey = "RELAY_BINARY"
+    /// Overrides the search; for testing a binary built elsewhere. (`RELAY_…` would be a key of the configuration.)
+    static let environmentKey = "TEST_RELAY_BINARY"
 
     /// The `relay` executable that was built together with the running tests.
     ///

@@ -12,6 +12,7 @@ package final class RelayProcess: Sendable {
 
     private struct State {
         var lines: [String] = []
+        var isLogComplete = false
         var exit: Exit?
     }
 
@@ -64,7 +65,9 @@ package final class RelayProcess: Sendable {
         do {
             var ports: (rtmp: Int, http: Int, admin: Int)?
             try await eventually("relay is ready", within: .seconds(30)) {
-                if state.values.withLock({ $0.exit }) != nil { throw StartFailure(log: state.values.withLock { $0.lines }) }
+                if state.values.withLock({ $0.exit != nil && $0.isLogComplete }) {
+                    throw StartFailure(log: state.values.withLock { $0.lines })
+                }
                 ports = readyPorts(state.values.withLock { $0.lines }, pid)
                 return ports != nil
             }
@@ -82,7 +85,8 @@ package final class RelayProcess: Sendable {
             let record = try? JSONDecoder().decode([String: String].self, from: Data(line.utf8)),
             let rtmp = record["rtmp"].flatMap(port), let http = record["http"].flatMap(port)
         else { return nil }
-        let admin = record["admin"].flatMap(port) ?? ProcessFiles.listeningPorts(of: pid).first { $0 != rtmp && $0 != http }
+        let admin =
+            record["admin"].flatMap(port) ?? ProcessFiles.listeningPorts(of: pid).first { $0 != rtmp && $0 != http }
         return admin.map { (rtmp, http, $0) }
     }
 
@@ -115,8 +119,13 @@ package final class RelayProcess: Sendable {
         var strings: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         strings.append(nil)
         defer { for string in strings { free(string) } }
+        // The configuration of whoever runs the tests is not the test's.
+        let settings = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("RELAY_") }
+        var environment: [UnsafeMutablePointer<CChar>?] = settings.map { strdup("\($0.key)=\($0.value)") }
+        environment.append(nil)
+        defer { for string in environment { free(string) } }
         var pid: pid_t = 0
-        let code = posix_spawn(&pid, path, &actions, &attributes, strings, environ)
+        let code = posix_spawn(&pid, path, &actions, &attributes, strings, environment)
         close(ends[1])
         guard code == 0 else {
             close(ends[0])
@@ -141,6 +150,7 @@ package final class RelayProcess: Sendable {
                 }
             }
             close(descriptor)
+            state.values.withLock { $0.isLogComplete = true }
         }
         Thread.detachNewThread {
             var status: Int32 = 0

@@ -23,7 +23,8 @@ package struct HTTPReply: Sendable {
         var headers: [String: String] = [:]
         for line in lines.dropFirst() {
             guard let colon = line.firstIndex(of: ":") else { return nil }
-            headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
+            headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingCharacters(
+                in: .whitespaces)
         }
         self.headers = headers
         body = Array(bytes[(split + end.count)...])
@@ -61,7 +62,8 @@ package final class FLVWire {
 
         /// Whether it is an AVC or AAC sequence header.
         package var isSequenceHeader: Bool {
-            kind != .data && body.count > 1 && body[1] == 0 && (kind == .video ? body[0] & 0xF == 7 : body[0] >> 4 == 10)
+            kind != .data && body.count > 1 && body[1] == 0
+                && (kind == .video ? body[0] & 0xF == 7 : body[0] >> 4 == 10)
         }
         /// Whether it is a legacy video keyframe with a picture.
         package var isKeyframe: Bool { kind == .video && body.first.map { $0 >> 4 == 1 } == true && !isSequenceHeader }
@@ -70,11 +72,12 @@ package final class FLVWire {
     package let wire: WireClient
     /// The head of the answer.
     package let reply: HTTPReply
-    private var reader = FLVReader(limits: {
-        var limits = FLVReader.Limits()
-        limits.video = 16 << 20
-        return limits
-    }())
+    private var reader = FLVReader(
+        limits: {
+            var limits = FLVReader.Limits()
+            limits.video = 16 << 20
+            return limits
+        }())
     /// Set by the header.
     package private(set) var hasAudio = false
     package private(set) var hasVideo = false

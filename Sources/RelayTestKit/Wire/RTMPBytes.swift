@@ -13,7 +13,8 @@ package enum RTMPBytes {
 
     /// A message with a type 0 header, in chunks.
     package static func message(
-        type: UInt8, timestamp: UInt32 = 0, streamID: UInt32 = 0, csid: UInt8 = 3, chunkSize: Int = 128, _ payload: [UInt8]
+        type: UInt8, timestamp: UInt32 = 0, streamID: UInt32 = 0, csid: UInt8 = 3, chunkSize: Int = 128,
+        _ payload: [UInt8]
     ) -> [UInt8] {
         let isExtended = timestamp >= 0xFF_FFFF
         let extended = isExtended ? big(timestamp) : []
@@ -44,7 +45,9 @@ package enum RTMPBytes {
     package static func amf(_ values: [AMF0Value]) -> [UInt8] { Array(AMF0.encode(values).readableBytesView) }
 
     /// `connect` with what servers need.
-    package static func connect(app: String = "live", tcUrl: String? = "rtmp://127.0.0.1/live", transaction: Double = 1) -> [UInt8] {
+    package static func connect(app: String = "live", tcUrl: String? = "rtmp://127.0.0.1/live", transaction: Double = 1)
+        -> [UInt8]
+    {
         var object: AMF0Object = ["app": .string(app), "flashVer": .string("FMLE/3.0 (test)")]
         if let tcUrl { object["tcUrl"] = .string(tcUrl) }
         return command([.string("connect"), .number(transaction), .object(object)])
@@ -60,8 +63,11 @@ package enum RTMPBytes {
 
     /// Four bytes, most significant first.
     package static func big(_ value: UInt32) -> [UInt8] {
-        [UInt8(truncatingIfNeeded: value >> 24), UInt8(truncatingIfNeeded: value >> 16), UInt8(truncatingIfNeeded: value >> 8),
-            UInt8(truncatingIfNeeded: value)]
+        [
+            UInt8(truncatingIfNeeded: value >> 24), UInt8(truncatingIfNeeded: value >> 16),
+            UInt8(truncatingIfNeeded: value >> 8),
+            UInt8(truncatingIfNeeded: value),
+        ]
     }
 
     /// Eight bytes of a double, as AMF0 has them after the marker 0.

@@ -5,11 +5,12 @@ package import RelayRTMP
 /// An RTMP client whose every byte the test chooses. Blocking; belongs on a thread.
 package final class RTMPWire {
     package let wire: WireClient
-    private var decoder = ChunkDecoder(limits: {
-        var limits = RTMPLimits()
-        limits.chunkHeadersPerSecond = .max
-        return limits
-    }())
+    private var decoder = ChunkDecoder(
+        limits: {
+            var limits = RTMPLimits()
+            limits.chunkHeadersPerSecond = .max
+            return limits
+        }())
     private var transaction = 1.0
     /// The chunk size we write with.
     package var chunkSize = 128
@@ -103,10 +104,14 @@ package final class RTMPWire {
     /// Waits for an `onStatus`.
     ///
     /// - Returns: its code.
-    package func status(within limit: Duration = .seconds(5), where fits: (Status) -> Bool = { _ in true }) throws -> Status {
+    package func status(within limit: Duration = .seconds(5), where fits: (Status) -> Bool = { _ in true }) throws
+        -> Status
+    {
         var found: Status?
         _ = try command("onStatus", within: limit) { command in
-            guard command.name == "onStatus", let status = Status(command.arguments.first), fits(status) else { return false }
+            guard command.name == "onStatus", let status = Status(command.arguments.first), fits(status) else {
+                return false
+            }
             found = status
             return true
         }
@@ -124,8 +129,10 @@ package final class RTMPWire {
         let id = try createStream()
         send(RTMPBytes.setChunkSize(65_536))
         chunkSize = 65_536
-        send(RTMPBytes.command(
-            [.string("publish"), .number(0), .null, .string(name), .string("live")], streamID: id, chunkSize: chunkSize))
+        send(
+            RTMPBytes.command(
+                [.string("publish"), .number(0), .null, .string(name), .string("live")], streamID: id,
+                chunkSize: chunkSize))
         return try status().code
     }
 
@@ -141,17 +148,21 @@ package final class RTMPWire {
 
     /// Sends one message of media on message stream 1.
     package func media(_ type: UInt8, _ timestamp: UInt32, _ payload: [UInt8]) {
-        send(RTMPBytes.message(
-            type: type, timestamp: timestamp, streamID: 1, csid: type == 9 ? 6 : type == 8 ? 4 : 5, chunkSize: chunkSize,
-            payload))
+        send(
+            RTMPBytes.message(
+                type: type, timestamp: timestamp, streamID: 1, csid: type == 9 ? 6 : type == 8 ? 4 : 5,
+                chunkSize: chunkSize,
+                payload))
     }
 
     /// Whether the connection still works: a ping is answered.
     package func answersPing(within limit: Duration = .seconds(5)) throws -> Bool {
         let mark: [UInt8] = [0xC0, 0xFF, 0xEE, 0x01]
         send(RTMPBytes.userControl(6, mark))
-        return (try? message("pong", within: limit) { message in
-            message.type == RTMPMessageType.userControl && Array(message.payload.readableBytesView) == [0, 7] + mark
-        }) != nil
+        return
+            (try? message("pong", within: limit) { message in
+                message.type == RTMPMessageType.userControl
+                    && Array(message.payload.readableBytesView) == [0, 7] + mark
+            }) != nil
     }
 }

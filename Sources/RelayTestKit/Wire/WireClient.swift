@@ -124,7 +124,9 @@ package final class WireClient {
         let deadline = ContinuousClock.now + limit
         var bytes: [UInt8] = []
         while bytes.count < count {
-            guard case .bytes(let more) = receive(within: deadline - .now, atMost: count - bytes.count) else { return nil }
+            guard case .bytes(let more) = receive(within: deadline - .now, atMost: count - bytes.count) else {
+                return nil
+            }
             bytes += more
         }
         return bytes

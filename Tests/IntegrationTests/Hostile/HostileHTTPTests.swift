@@ -27,9 +27,11 @@ struct HTTPEntry: Sendable, CustomTestStringConvertible {
     }
 
     /// A GET of the reference stream with further lines of header.
-    static func get(_ id: String, _ name: String, _ lines: String, _ statuses: Int..., code: String? = nil) -> HTTPEntry {
+    static func get(_ id: String, _ name: String, _ lines: String, _ statuses: Int..., code: String? = nil) -> HTTPEntry
+    {
         HTTPEntry(
-            id, name, Array("GET /live/reference.flv HTTP/1.1\r\nHost: relay\r\n\(lines)\r\n".utf8), statuses, code: code)
+            id, name, Array("GET /live/reference.flv HTTP/1.1\r\nHost: relay\r\n\(lines)\r\n".utf8), statuses,
+            code: code)
     }
 
     /// A GET of a path.
@@ -72,7 +74,9 @@ extension Integration {
             .get("B062", "a header name of 80 KiB and one", "\(long): x\r\n", 431, code: "RLY-3003"),
             .get("B062", "257 headers", (0..<257).map { "X-\($0): y\r\n" }.joined(), 431, code: "RLY-3003"),
             .path("B062", "/live/" + String(repeating: "a", count: 65_536) + ".flv", 414, 431),
-            .get("B063", "content length and chunked together", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400),
+            .get(
+                "B063", "content length and chunked together", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+                400),
             .get("B063", "two content lengths", "Content-Length: 5\r\nContent-Length: 6\r\n", 400),
             .get("B063", "content length -1", "Content-Length: -1\r\n", 400),
             .get("B063", "content length +5", "Content-Length: +5\r\n", 400),
@@ -87,9 +91,12 @@ extension Integration {
             HTTPEntry("B064", "HTTP/0.9", "GET /live/reference.flv\r\n\r\n", 400, 505),
             HTTPEntry("B064", "two hosts", "\(line)Host: a\r\nHost: b\r\n\r\n", 400, code: "RLY-3001"),
             HTTPEntry("B064", "no host", "\(line)\r\n", 400, code: "RLY-3001"),
-            HTTPEntry("B064", "HTTP/1.0 without a host", "GET /live/reference.flv HTTP/1.0\r\n\r\n", 400, code: "RLY-3001"),
-            HTTPEntry("B064", "a method nobody knows", "BREW /live/reference.flv HTTP/1.1\r\nHost: x\r\n\r\n", 400, 405, 501),
-            HTTPEntry("B064", "noise", Array((0..<200).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ 129) }), [400, 501, 505]),
+            HTTPEntry(
+                "B064", "HTTP/1.0 without a host", "GET /live/reference.flv HTTP/1.0\r\n\r\n", 400, code: "RLY-3001"),
+            HTTPEntry(
+                "B064", "a method nobody knows", "BREW /live/reference.flv HTTP/1.1\r\nHost: x\r\n\r\n", 400, 405, 501),
+            HTTPEntry(
+                "B064", "noise", Array((0..<200).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ 129) }), [400, 501, 505]),
             .path("B065", "/live/../../etc/passwd", 400),
             .path("B065", "/live/%2e%2e%2fx.flv", 400, code: "RLY-1001"),
             .path("B065", "/live/..%5cx.flv", 400, code: "RLY-1001"),
@@ -104,15 +111,26 @@ extension Integration {
             .path("B066", "/live/nothing.flv?callback=<script>alert(1)</script>", 400, 404),
             .path("B066", "/live/reference.flv?only=<script>", 400, code: "RLY-1003"),
             .get("B067", "a body of a GiB", "Content-Length: 1073741824\r\n", 413, code: body),
-            HTTPEntry("B067", "POST", "POST /live/reference.flv HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405, code: "RLY-3002"),
-            HTTPEntry("B067", "PUT", "PUT /live/reference.flv HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 405, 413),
-            HTTPEntry("B067", "DELETE", "DELETE /live/reference.flv HTTP/1.1\r\nHost: x\r\n\r\n", 405, code: "RLY-3002"),
-            HTTPEntry("B067", "OPTIONS without a preflight", "OPTIONS /live/reference.flv HTTP/1.1\r\nHost: x\r\n\r\n", 405, 204),
+            HTTPEntry(
+                "B067", "POST", "POST /live/reference.flv HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405,
+                code: "RLY-3002"),
+            HTTPEntry(
+                "B067", "PUT", "PUT /live/reference.flv HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 405, 413),
+            HTTPEntry(
+                "B067", "DELETE", "DELETE /live/reference.flv HTTP/1.1\r\nHost: x\r\n\r\n", 405, code: "RLY-3002"),
+            HTTPEntry(
+                "B067", "OPTIONS without a preflight", "OPTIONS /live/reference.flv HTTP/1.1\r\nHost: x\r\n\r\n", 405,
+                204),
             .get("B072", "WebSocket version 8", upgrade(version: "8"), 426, code: "RLY-3006"),
             .get("B072", "a key of 5 bytes", upgrade(key: "aGVsbG8="), 400, code: "RLY-3007"),
             .get("B072", "a key that is no base64", upgrade(key: "!!!!!!!!!!!!!!!!!!!!!!=="), 400, code: "RLY-3007"),
-            .get("B072", "no Connection field", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \(goodKey)\r\n", 400, code: "RLY-3007"),
-            .get("B072", "no key", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n", 400, code: "RLY-3007"),
+            .get(
+                "B072", "no Connection field",
+                "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \(goodKey)\r\n", 400,
+                code: "RLY-3007"),
+            .get(
+                "B072", "no key", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n", 400,
+                code: "RLY-3007"),
         ]
 
         static let goodKey = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -123,13 +141,16 @@ extension Integration {
 
         // MARK: Requests that are served all the same
 
-        @Test("B064, B066, B067 odd but harmless requests are served", arguments: [
-            "GET http://evil/live/reference.flv HTTP/1.1\r\nHost: evil\r\n\r\n",
-            "GET /live/reference.flv?callback=x HTTP/1.1\r\nHost: relay\r\nOrigin: http://evil\r\n\r\n",
-            "GET /live/reference.flv HTTP/1.1\r\nHost: relay\r\nRange: bytes=0-\r\n\r\n",
-            "GET /live/reference.flv HTTP/1.1\r\nHost: relay\r\nRange: bytes=" + (0..<100).map { "\($0)-\($0)" }.joined(separator: ",") + "\r\n\r\n",
-            "GET /live/reference.flv HTTP/1.0\r\nHost: relay\r\n\r\n",
-        ])
+        @Test(
+            "B064, B066, B067 odd but harmless requests are served",
+            arguments: [
+                "GET http://evil/live/reference.flv HTTP/1.1\r\nHost: evil\r\n\r\n",
+                "GET /live/reference.flv?callback=x HTTP/1.1\r\nHost: relay\r\nOrigin: http://evil\r\n\r\n",
+                "GET /live/reference.flv HTTP/1.1\r\nHost: relay\r\nRange: bytes=0-\r\n\r\n",
+                "GET /live/reference.flv HTTP/1.1\r\nHost: relay\r\nRange: bytes="
+                    + (0..<100).map { "\($0)-\($0)" }.joined(separator: ",") + "\r\n\r\n",
+                "GET /live/reference.flv HTTP/1.0\r\nHost: relay\r\n\r\n",
+            ])
         func served(_ request: String) async throws {
             let stage = try Stage.shared()
             let port = stage.relay.httpPort

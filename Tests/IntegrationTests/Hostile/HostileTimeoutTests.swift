@@ -11,7 +11,8 @@ extension Integration {
     @Suite(
         .stage(
             "--node-threads", "2", "--limits-handshake-timeout", "700ms", "--limits-setup-timeout", "1500ms",
-            "--limits-first-media-timeout", "1s", "--limits-media-timeout", "4s", "--limits-http-request-timeout", "700ms",
+            "--limits-first-media-timeout", "1s", "--limits-media-timeout", "4s", "--limits-http-request-timeout",
+            "700ms",
             "--limits-min-chunk-size", "1", "--limits-chunk-headers-per-second", "2000", "--gop-max-frames", "200",
             "--publish-grace", "500ms")
     ) struct HostileTimeoutTests {
@@ -29,24 +30,36 @@ extension Integration {
                     client.rtmp.send([0])
                 }
             },
-            HostileEntry("B001", "a handshake and nothing after it", .handshaken, .closes(.setupTimeout), limit: .seconds(5), []),
-            HostileEntry("B001", "connect and nothing after it", .connected, .closes(.setupTimeout), limit: .seconds(5), []),
-            HostileEntry("B013", "5,000 chunks of one byte are decoded at the rate that is allowed", .publishing, .judged) { client in
+            HostileEntry(
+                "B001", "a handshake and nothing after it", .handshaken, .closes(.setupTimeout), limit: .seconds(5), []),
+            HostileEntry(
+                "B001", "connect and nothing after it", .connected, .closes(.setupTimeout), limit: .seconds(5), []),
+            HostileEntry(
+                "B013", "5,000 chunks of one byte are decoded at the rate that is allowed", .publishing, .judged
+            ) { client in
                 // The floor is lowered here, so that the budget has to do it.
-                client.rtmp.send(RTMPBytes.setChunkSize(1))
                 let body = [UInt8](repeating: 0x0C, count: 5_000)
-                try throttled(client, RTMPBytes.message(type: 9, streamID: 1, csid: 6, chunkSize: 1, body), ping: 1)
+                try throttled(
+                    client,
+                    RTMPBytes.setChunkSize(1) + RTMPBytes.message(type: 9, streamID: 1, csid: 6, chunkSize: 1, body),
+                    ping: 1)
             },
             // The catalogue says a million aborts; the budget, lowered to 2,000 headers a second, is crossed by 5,000.
-            HostileEntry("B030", "thousands of aborts are decoded at the rate that is allowed", .publishing, .judged) { client in
+            HostileEntry("B030", "thousands of aborts are decoded at the rate that is allowed", .publishing, .judged) {
+                client in
                 let abort = RTMPBytes.hex("02 000000 000004 02 00000000 00000003")
                 try throttled(client, (0..<5_000).flatMap { _ in abort }, ping: 128)
             },
-            HostileEntry("B023", "a trickle behind an announced megabyte", .connected, .closes(.setupTimeout), limit: .seconds(6)) { client in
+            HostileEntry(
+                "B023", "a trickle behind an announced megabyte", .connected, .closes(.setupTimeout), limit: .seconds(6)
+            ) { client in
                 client.rtmp.send(RTMPBytes.header(type: 9, length: 1 << 20))
                 while client.rtmp.wire.receive(within: .milliseconds(200)) == .nothing { client.rtmp.send([0]) }
             },
-            HostileEntry("B025", "three of four bytes of an extended timestamp", .handshaken, .closes(.setupTimeout), limit: .seconds(5)) {
+            HostileEntry(
+                "B025", "three of four bytes of an extended timestamp", .handshaken, .closes(.setupTimeout),
+                limit: .seconds(5)
+            ) {
                 client in client.rtmp.send(RTMPBytes.hex("06 ffffff 000005 09 01000000 000000"))
             },
             HostileEntry("B025", "an extended timestamp completed later", .connected, .works) { client in
@@ -54,8 +67,11 @@ extension Integration {
                 _ = client.rtmp.wire.receive(within: .milliseconds(200))
                 client.rtmp.send(RTMPBytes.hex("01 0102030405"))
             },
-            HostileEntry("B056", "a publish without media", .publishing, .closes(.mediaTimeout), limit: .seconds(5), []),
-            HostileEntry("B056", "sequence headers and nothing else", .publishing, .closes(.mediaTimeout), limit: .seconds(8)) { client in
+            HostileEntry(
+                "B056", "a publish without media", .publishing, .closes(.mediaTimeout), limit: .seconds(5), []),
+            HostileEntry(
+                "B056", "sequence headers and nothing else", .publishing, .closes(.mediaTimeout), limit: .seconds(8)
+            ) { client in
                 client.rtmp.media(9, 0, SyntheticMedia.avcHeader)
                 client.rtmp.media(8, 0, SyntheticMedia.aacHeader)
             },
@@ -64,18 +80,25 @@ extension Integration {
                 client.rtmp.send(RTMPBytes.setChunkSize(65_536))
                 client.rtmp.media(9, 0, SyntheticMedia.avcHeader)
                 for number in UInt64(0)..<300 {
-                    client.rtmp.media(9, UInt32(number * 10), SyntheticMedia.video(number, isKeyframe: number == 0, size: 100, at: .zero))
+                    client.rtmp.media(
+                        9, UInt32(number * 10),
+                        SyntheticMedia.video(number, isKeyframe: number == 0, size: 100, at: .zero))
                 }
                 let name = "live/\(client.stream)"
-                try poll("the GOP cache gives up") { try client.relay.admin.stream(name)?.gopNote?.contains("GOP longer") == true }
+                try poll("the GOP cache gives up") {
+                    try client.relay.admin.stream(name)?.gopNote?.contains("GOP longer") == true
+                }
                 let detail = try client.relay.admin.stream(name)
-                try client.expect(detail?.gopFrames == 0 && detail?.gopBytes == 0, "it still holds \(String(describing: detail?.gopFrames))")
+                try client.expect(
+                    detail?.gopFrames == 0 && detail?.gopBytes == 0,
+                    "it still holds \(String(describing: detail?.gopFrames))")
                 // A late viewer waits for the next keyframe, and gets nothing that it could not decode.
                 let viewer = try client.viewer()
                 client.rtmp.media(9, 3_000, SyntheticMedia.video(300, isKeyframe: false, at: .zero))
                 client.rtmp.media(9, 3_010, SyntheticMedia.video(301, isKeyframe: true, at: .zero))
                 let tags = try viewer.tags(through: "the next keyframe") { stamp($0) != nil }
-                try client.expect(tags.last.flatMap(stamp)?.number == 301, "the first frame was \(tags.last.flatMap(stamp) as Any)")
+                try client.expect(
+                    tags.last.flatMap(stamp)?.number == 301, "the first frame was \(tags.last.flatMap(stamp) as Any)")
             },
         ]
 
@@ -102,7 +125,9 @@ extension Integration {
                 let reply = try await onThread { () -> HTTPReply? in
                     let wire = try WireClient(port: port)
                     var bytes: [UInt8] = []
-                    for byte in Array("GET /live/reference.flv HTTP/1.1\r\nHost: x\r\nX-Slow: ".utf8) + [UInt8](repeating: 0x61, count: 100) {
+                    for byte in Array("GET /live/reference.flv HTTP/1.1\r\nHost: x\r\nX-Slow: ".utf8)
+                        + [UInt8](repeating: 0x61, count: 100)
+                    {
                         wire.send([byte])
                         guard case .bytes(let more) = wire.receive(within: .milliseconds(40)) else { continue }
                         bytes += more

@@ -15,7 +15,9 @@ extension Integration {
             }
         }
 
-        @Test("At capacity HTTP is answered 503 with Retry-After and RTMP with Play.Failed; a place that is left is given away again")
+        @Test(
+            "At capacity HTTP is answered 503 with Retry-After and RTMP with Play.Failed; a place that is left is given away again"
+        )
         func capacity() async throws {
             try await withRelay(["--limits-max-viewers", "2", "--node-threads", "2"]) { relay in
                 let publisher = try await SyntheticPublisher.start("full", on: relay)
@@ -74,7 +76,8 @@ extension Integration {
                 #expect(other?.headers["access-control-allow-origin"] == nil && other?.headers["vary"] == "Origin")
                 let preflight = try await Self.get(
                     relay.httpPort,
-                    "OPTIONS /live/head.flv HTTP/1.1\r\nHost: x\r\nOrigin: https://good.example\r\nAccess-Control-Request-Method: GET\r\n\r\n")
+                    "OPTIONS /live/head.flv HTTP/1.1\r\nHost: x\r\nOrigin: https://good.example\r\nAccess-Control-Request-Method: GET\r\n\r\n"
+                )
                 #expect(preflight?.status == 204 && preflight?.headers["access-control-allow-methods"] != nil)
                 let joins = try await onThread { try relay.admin.metrics()["relay_viewer_joins_total"] }
                 #expect(joins == 0)
@@ -103,16 +106,22 @@ extension Integration {
         func pending() async throws {
             // The catalogue says 2,000 connections of one address; 200 are ten times the bound.
             try await withRelay(["--limits-pending-exempt", "10.0.0.0/8", "--node-threads", "2"]) { relay in
-                let (refused, kept) = try await onThread {
+                let kept = try await onThread {
                     let wires = try (0..<200).map { _ in try WireClient(port: relay.rtmpPort, source: "127.0.0.7") }
                     for wire in wires { wire.send([3]) }
-                    var refused = 0
-                    for wire in wires.dropFirst(20) where wire.readToEnd(within: .seconds(2)) != nil { refused += 1 }
-                    let kept = wires.prefix(20).filter { $0.receive(within: .milliseconds(1)) == .nothing }.count
+                    // Which of them are refused is up to the event loops that accept them.
+                    var open = wires
+                    try poll("180 of 200 are refused") {
+                        open.removeAll { $0.receive(within: .zero) == .end }
+                        return open.count <= 20
+                    }
+                    let kept = open.filter { $0.receive(within: .milliseconds(10)) == .nothing }.count
                     // From elsewhere everything works meanwhile.
                     let publisher = try RTMPWire(port: relay.rtmpPort, source: "127.0.0.8")
                     let start = ContinuousClock.now
-                    guard try publisher.publish("pending") == .publishStart else { throw NotInTime("a publish", within: .zero) }
+                    guard try publisher.publish("pending") == .publishStart else {
+                        throw NotInTime("a publish", within: .zero)
+                    }
                     publisher.media(8, 0, SyntheticMedia.aacHeader)
                     let viewer = try RTMPWire(port: relay.rtmpPort, source: "127.0.0.9")
                     guard try viewer.play("pending") == .playStart else { throw NotInTime("a play", within: .zero) }
@@ -123,10 +132,12 @@ extension Integration {
                     try poll("the address is welcome again") {
                         (try? RTMPWire(port: relay.rtmpPort, source: "127.0.0.7").play("pending")) == .playStart
                     }
-                    return (refused, kept)
+                    return kept
                 }
-                #expect(refused == 180 && kept == 20)
-                let counted = try await onThread { try relay.admin.metrics()["relay_admission_refusals_total{code=\"RLY-5002\"}"] }
+                #expect(kept == 20)
+                let counted = try await onThread {
+                    try relay.admin.metrics()["relay_admission_refusals_total{code=\"RLY-5002\"}"]
+                }
                 #expect((counted ?? 0) >= 180)
             }
         }

@@ -1,4 +1,5 @@
 import Foundation
+import RelayAPI
 import RelayClient
 import RelayTestKit
 import Testing
@@ -6,6 +7,15 @@ import Testing
 extension Integration {
     /// The end of the process.
     @Suite struct ShutdownTests {
+        /// A connection that says nothing, accepted by the server and not only by the kernel.
+        private func silentConnection(_ relay: RelayProcess) async throws -> WireClient {
+            let count = { try await onThread { try relay.admin.status()?.connections ?? 0 } }
+            let before = try await count()
+            let wire = try WireClient(port: relay.rtmpPort)
+            try await eventually("the connection is accepted") { try await count() > before }
+            return wire
+        }
+
         @Test("SIGTERM tells players and publishers, and ends with 0 within the deadline")
         func drains() async throws {
             try await withRelay(["--shutdown-deadline", "5s"]) { relay in
@@ -41,7 +51,7 @@ extension Integration {
                 let viewer = try await RecordedPlayer.start("cut", on: relay, .rtmp, options: options)
                 try await viewer.reaches(0)
                 await viewer.player.pause()
-                let silent = try WireClient(port: relay.rtmpPort)
+                let silent = try await silentConnection(relay)
                 relay.signal(SIGTERM)
                 let exit = try await relay.ended(within: .seconds(5))
                 #expect(exit == .status(0))
@@ -53,13 +63,17 @@ extension Integration {
         @Test("A second SIGTERM ends at once")
         func forced() async throws {
             try await withRelay(["--shutdown-deadline", "60s"]) { relay in
-                let silent = try WireClient(port: relay.rtmpPort)
+                let silent = try await silentConnection(relay)
                 relay.signal(SIGTERM)
                 try await eventually("the drain begins") { relay.logLines.contains { $0.contains("\"draining\"") } }
                 #expect(relay.exit == nil, "the drain did not wait for the open connection")
                 let readiness = try await onThread { try relay.admin.request("GET", "/readyz").status }
                 #expect(readiness == 503)
-                relay.signal(SIGTERM)
+                // Signals close together are one, so the second is said until it is heard.
+                try await eventually("the second signal ends it") {
+                    relay.signal(SIGTERM)
+                    return relay.exit != nil
+                }
                 let exit = try await relay.ended(within: .seconds(3))
                 #expect(exit == .status(128 + SIGTERM))
                 silent.close()
@@ -69,7 +83,7 @@ extension Integration {
         @Test("A draining node refuses new connections")
         func refuses() async throws {
             try await withRelay(["--shutdown-deadline", "60s"]) { relay in
-                let silent = try WireClient(port: relay.rtmpPort)
+                let silent = try await silentConnection(relay)
                 relay.signal(SIGTERM)
                 try await eventually("the drain begins") { relay.logLines.contains { $0.contains("\"draining\"") } }
                 try await eventually("nothing listens for players") {

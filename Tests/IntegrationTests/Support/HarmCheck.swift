@@ -47,7 +47,9 @@ enum HarmCheck {
         try await onThread {
             let client = try RTMPWire(port: port)
             let code = try client.play(name)
-            guard code == .playStart else { throw HostileClient.Unexpected("a good client was answered \(code.rawValue)") }
+            guard code == .playStart else {
+                throw HostileClient.Unexpected("a good client was answered \(code.rawValue)")
+            }
             _ = try client.message("a video frame for a good client") { $0.type == RTMPMessageType.video }
         }
     }

@@ -43,7 +43,8 @@ struct HostileEntry: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(id) \(name)" }
 
     init(
-        _ id: String, _ name: String, _ start: Start, _ outcome: Outcome, memory: Int = 8, limit: Duration = .seconds(3),
+        _ id: String, _ name: String, _ start: Start, _ outcome: Outcome, memory: Int = 8,
+        limit: Duration = .seconds(3),
         act: @escaping @Sendable (HostileClient) throws -> Void
     ) {
         self.id = id
@@ -57,7 +58,8 @@ struct HostileEntry: Sendable, CustomTestStringConvertible {
 
     /// An entry that only sends bytes.
     init(
-        _ id: String, _ name: String, _ start: Start, _ outcome: Outcome, memory: Int = 8, limit: Duration = .seconds(3),
+        _ id: String, _ name: String, _ start: Start, _ outcome: Outcome, memory: Int = 8,
+        limit: Duration = .seconds(3),
         _ bytes: [UInt8]
     ) {
         self.init(id, name, start, outcome, memory: memory, limit: limit) { $0.rtmp.send(bytes) }
@@ -132,7 +134,8 @@ final class HostileClient {
         switch entry.outcome {
         case .judged: break
         case .closes:
-            try expect(rtmp.wire.readToEnd(within: entry.limit) != nil, "the connection is still open after \(entry.limit)")
+            try expect(
+                rtmp.wire.readToEnd(within: entry.limit) != nil, "the connection is still open after \(entry.limit)")
         case .works:
             switch entry.start {
             case .raw, .handshaken:
@@ -160,7 +163,9 @@ extension HostileEntry {
                 client.rtmp.wire.close()
             }
             if case .closes(let code?) = outcome {
-                try await eventually("\(code) is counted once more than \(before)") { try await rejects(relay) > before }
+                try await eventually("\(code) is counted once more than \(before)") {
+                    try await rejects(relay) > before
+                }
             }
         }
     }

@@ -30,7 +30,8 @@ final class Stage: Sendable {
             try await Stage.$current.withValue(Stage(relay: relay, reference: reference)) { try await body() }
             let harm = reference.harm(since: mark)
             let delay = harm.delays.percentile(0.99)
-            #expect(delay < delayBound, "p99 of the reference viewers over the whole suite, \(harm.delays.count) frames")
+            #expect(
+                delay < delayBound, "p99 of the reference viewers over the whole suite, \(harm.delays.count) frames")
             await reference.stop()
         }
     }

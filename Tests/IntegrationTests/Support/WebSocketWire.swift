@@ -9,9 +9,11 @@ final class WebSocketWire {
     /// Opens the WebSocket.
     init(port: Int, path: String) throws {
         wire = try WireClient(port: port)
-        wire.send(Array((
-            "GET \(path) HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \(Integration.HostileHTTPTests.goodKey)\r\n\r\n").utf8))
+        wire.send(
+            Array(
+                ("GET \(path) HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \(Integration.HostileHTTPTests.goodKey)\r\n\r\n")
+                    .utf8))
         let head = wire.readHead()
         // The example of RFC 6455 section 1.3.
         guard head?.status == 101, head?.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" else {

@@ -9,6 +9,10 @@ struct NaiveLog {
         var length: Int
         var batch: Int
         var arrival: MonotonicTime
+        /// Bytes and video sequence headers of all before it.
+        var bytesBefore: Int
+        var configsBefore: Int
+        var isVideoConfig: Bool { frame.kind == .video && frame.flags.contains(.config) }
     }
 
     var limits: WireLog.Limits
@@ -21,20 +25,25 @@ struct NaiveLog {
     init(limits: WireLog.Limits) { self.limits = limits }
 
     var head: Int { items.count }
-    var start: Int { items.firstIndex { $0.batch >= firstHeldBatch } ?? items.count }
+    private(set) var start = 0
     var held: ArraySlice<Item> { items[start...] }
-    var heldBytes: Int { held.reduce(0) { $0 + $1.length } }
-    var hasVideo: Bool { items.contains { $0.frame.kind == .video } }
+    var heldBytes: Int { backlog(from: 0) }
+    var hasVideo: Bool {
+        items.enumerated().contains { $0.offset >= keysForgottenBefore && $0.element.frame.kind == .video }
+    }
     var newestKey: Int? {
-        items.indices.last { index in
-            index >= start && index >= keysForgottenBefore && items[index].frame.kind == .video
-                && items[index].frame.trackID == 0 && items[index].frame.flags.contains(.key)
-        }
+        let from = max(start, keysForgottenBefore)
+        return items[from...].lastIndex { $0.frame.kind == .video && $0.frame.flags.contains(.key) }
     }
 
     mutating func append(_ frames: [(frame: Frame, length: Int)], contents: [UInt8], now: MonotonicTime) {
         for (frame, length) in frames {
-            items.append(Item(frame: frame, length: length, batch: batches, arrival: now))
+            let last = items.last
+            items.append(
+                Item(
+                    frame: frame, length: length, batch: batches, arrival: now,
+                    bytesBefore: last.map { $0.bytesBefore + $0.length } ?? 0,
+                    configsBefore: last.map { $0.configsBefore + ($0.isVideoConfig ? 1 : 0) } ?? 0))
         }
         bytes += contents
         batches += 1
@@ -43,22 +52,26 @@ struct NaiveLog {
 
     mutating func trim(now: MonotonicTime) {
         while firstHeldBatch < batches - 1 {
-            let oldest = held.filter { $0.batch == firstHeldBatch }
+            let oldest = held.prefix { $0.batch == firstHeldBatch }
             let isOver = heldBytes > limits.bytes || held.count > limits.frames
             let isOld = oldest.allSatisfy { now - $0.arrival > limits.retention }
             let isBeforeKey = newestKey.map { $0 >= start + oldest.count } ?? true
             guard isOver || (isOld && isBeforeKey) else { return }
             firstHeldBatch += 1
+            start += oldest.count
         }
     }
 
     mutating func forgetKeyframe() { keysForgottenBefore = head }
 
-    func backlog(from position: Int) -> Int { items[max(position, start)...].reduce(0) { $0 + $1.length } }
+    func backlog(from position: Int) -> Int {
+        let first = max(position, start)
+        return first < head ? bytes.count - items[first].bytesBefore : 0
+    }
 
     /// The bytes of the frames of a range.
     func contents(of range: Range<Int>) -> [UInt8] {
-        let before = items[..<range.lowerBound].reduce(0) { $0 + $1.length }
+        let before = items[range.lowerBound].bytesBefore
         return Array(bytes[before..<before + items[range].reduce(0) { $0 + $1.length }])
     }
 
@@ -71,8 +84,9 @@ struct NaiveLog {
         #expect(log.heldFrames == held.count, sourceLocation: sourceLocation)
         #expect(log.totalBytes == UInt64(bytes.count), sourceLocation: sourceLocation)
         #expect(log.hasVideo == hasVideo, sourceLocation: sourceLocation)
-        #expect(log.lastDts == items.last?.frame.dts ?? 0, sourceLocation: sourceLocation)
-        for position in [start - 2, start - 1, start, (start + head) / 2, head - 1, head, head + 1] where position >= 0 {
+        #expect(log.lastDts == items.last { $0.frame.kind != .data }?.frame.dts ?? 0, sourceLocation: sourceLocation)
+        for position in [start - 2, start - 1, start, (start + head) / 2, head - 1, head, head + 1] where position >= 0
+        {
             let entry = log.entry(at: UInt64(position))
             let batch = log.batch(holding: UInt64(position))
             guard (start..<head).contains(position) else {
@@ -83,7 +97,7 @@ struct NaiveLog {
             #expect(entry?.dts == item.frame.dts, sourceLocation: sourceLocation)
             #expect(entry?.flags == item.frame.flags, sourceLocation: sourceLocation)
             #expect(batch?.arrival == item.arrival, sourceLocation: sourceLocation)
-            let first = items.firstIndex { $0.batch == item.batch } ?? -1
+            let first = (items.lastIndex { $0.batch < item.batch } ?? -1) + 1
             let end = (items.lastIndex { $0.batch == item.batch } ?? -1) + 1
             #expect(batch.map { [$0.first, $0.end] } == [UInt64(first), UInt64(end)], sourceLocation: sourceLocation)
             #expect(log.backlog(from: UInt64(position)) == backlog(from: position), sourceLocation: sourceLocation)
@@ -106,13 +120,24 @@ struct BatchMaker {
     private(set) var nextID: UInt64 = 0
     private(set) var version = 0
 
+    private var batchesWithoutVideo = 0
+
     init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
+
+    /// Another publisher: a while of audio, then headers and a keyframe.
+    mutating func beginSession() { batchesWithoutVideo = .random(in: 1...20, using: &generator) }
 
     /// Frames of one flush with the length of each.
     mutating func frames(isFirst: Bool = false, keyFirst: Bool = false) -> [(frame: Frame, length: Int)] {
         var frames: [(frame: Frame, length: Int)] = []
-        if keyFirst || (hasVideo && Int.random(in: 0..<keyChance, using: &generator) == 0) {
-            if Bool.random(using: &generator) || isFirst {
+        if batchesWithoutVideo > 1 {
+            batchesWithoutVideo -= 1
+            return [next(.audio, flags: [])]
+        }
+        let isReturn = hasVideo && batchesWithoutVideo == 1
+        batchesWithoutVideo = 0
+        if keyFirst || isReturn || (hasVideo && Int.random(in: 0..<keyChance, using: &generator) == 0) {
+            if Bool.random(using: &generator) || isFirst || isReturn {
                 version += 1
                 frames.append(next(.video, flags: .config))
             }
@@ -122,6 +147,7 @@ struct BatchMaker {
             switch Int.random(in: 0..<4, using: &generator) {
             case 0: frames.append(next(.audio, flags: []))
             case 1 where hasVideo: frames.append(next(.video, flags: .disposable))
+            case 2 where Int.random(in: 0..<6, using: &generator) == 0: frames.append(next(.data, flags: .config))
             case _ where hasVideo: frames.append(next(.video, flags: []))
             default: frames.append(next(.audio, flags: []))
             }
@@ -130,7 +156,8 @@ struct BatchMaker {
     }
 
     private mutating func next(_ kind: MediaKind, flags: FrameFlags) -> (frame: Frame, length: Int) {
-        let length = flags == .key ? Int.random(in: 50...200, using: &generator) : .random(in: 1...30, using: &generator)
+        let length =
+            flags == .key ? Int.random(in: 50...200, using: &generator) : .random(in: 1...30, using: &generator)
         defer { nextID += 1 }
         return (.test(nextID, kind, dts: Int64(nextID) * 11, flags: flags, size: length), length)
     }

@@ -13,10 +13,12 @@ import Testing
 
         init(seed: UInt64) {
             limits = SubscriberQueue.Limits(
-                dropAfter: .milliseconds(300), skipAfter: .milliseconds(900), maxBacklog: [400, 2_000, 1 << 20][Int(seed % 3)],
+                dropAfter: .milliseconds(300), skipAfter: .milliseconds(900),
+                maxBacklog: [400, 2_000, 1 << 20][Int(seed % 3)],
                 disconnectAfter: .seconds(5))
             logLimits = WireLog.Limits(
-                retention: .milliseconds([300, 900, 3_000][Int(seed / 3 % 3)]), bytes: [800, 4_000, 1 << 20][Int(seed / 9 % 3)],
+                retention: .milliseconds([300, 900, 3_000][Int(seed / 3 % 3)]),
+                bytes: [800, 4_000, 1 << 20][Int(seed / 9 % 3)],
                 frames: 4_096)
             hasVideo = seed % 7 != 3
             keyChance = [3, 15, 60][Int(seed / 2 % 3)]
@@ -49,6 +51,11 @@ import Testing
             if Int.random(in: 0..<40, using: &maker.generator) == 0 {
                 log.trim(now: now)
                 model.trim(now: now)
+            }
+            if Int.random(in: 0..<60, using: &maker.generator) == 0 {
+                log.forgetKeyframe()
+                model.forgetKeyframe()
+                maker.beginSession()
             }
             // A subscriber that joins before a stream's first keyframe sees no frame that needs one: the stamper holds them.
             let frames = maker.frames(isFirst: turn == 0, keyFirst: run.hasVideo && turn == 0)

@@ -16,7 +16,9 @@ import Testing
     }
 
     /// All steps up to idle.
-    private func steps(_ queue: inout SubscriberQueue, _ log: borrowing WireLog, at milliseconds: Int64) -> [SubscriberQueue.Step] {
+    private func steps(_ queue: inout SubscriberQueue, _ log: borrowing WireLog, at milliseconds: Int64)
+        -> [SubscriberQueue.Step]
+    {
         var steps: [SubscriberQueue.Step] = []
         while steps.count < 100 {
             let step = queue.next(log: log, limits: limits, now: .milliseconds(milliseconds))
@@ -81,7 +83,9 @@ import Testing
     // MARK: Lagging
 
     /// A subscriber that has the first batch and has not been asked since.
-    private func lagging(_ batches: [[(MediaKind, FrameFlags)]], every milliseconds: Int64) -> (WireLog, SubscriberQueue) {
+    private func lagging(_ batches: [[(MediaKind, FrameFlags)]], every milliseconds: Int64) -> (
+        WireLog, SubscriberQueue
+    ) {
         var log = WireLog(limits: WireLog.Limits(retention: .seconds(60)))
         append([(.video, .key)], &log)
         var queue = SubscriberQueue(joining: log, now: .zero)
@@ -91,7 +95,9 @@ import Testing
     }
 
     @Test func `past the first bound disposable frames are left out, and only they`() {
-        let batch: [(MediaKind, FrameFlags)] = [(.video, .disposable), (.video, []), (.video, .disposable), (.audio, [])]
+        let batch: [(MediaKind, FrameFlags)] = [
+            (.video, .disposable), (.video, []), (.video, .disposable), (.audio, []),
+        ]
         var (log, queue) = lagging([batch, batch], every: 1_300)
         // The oldest frame waited for exactly the bound: everything goes.
         var exact = queue
@@ -104,7 +110,8 @@ import Testing
     }
 
     @Test func `past the second bound it goes on at the newest keyframe with headers before`() {
-        let (log, queue) = lagging([[(.video, []), (.audio, [])], [(.video, .config), (.video, .key), (.video, [])]], every: 100)
+        let (log, queue) = lagging(
+            [[(.video, []), (.audio, [])], [(.video, .config), (.video, .key), (.video, [])]], every: 100)
         var late = queue
         #expect(steps(&late, log, at: 3_001) == [.headers, .frames(4..<6)])
         #expect(late.ledger(log: log) == LossLedger(offered: 6, sent: 3, skipped: 3))
@@ -122,7 +129,8 @@ import Testing
     }
 
     @Test func `without a newer keyframe video waits and audio goes on`() {
-        var (log, queue) = lagging([[(.video, []), (.audio, []), (.video, [])], [(.video, []), (.audio, [])]], every: 100)
+        var (log, queue) = lagging(
+            [[(.video, []), (.audio, []), (.video, [])], [(.video, []), (.audio, [])]], every: 100)
         #expect(steps(&queue, log, at: 3_001) == [.frames(2..<3), .frames(5..<6)])
         append([(.video, []), (.audio, [])], &log, at: 3_100)
         #expect(steps(&queue, log, at: 3_100) == [.frames(7..<8)])

@@ -27,7 +27,9 @@ import Testing
         for id in 0..<30 as Range<UInt64> {
             let kind: MediaKind = id % 3 == 1 ? .audio : .video
             cache.append(
-                .test(id, kind, dts: Int64(id), flags: id % 12 == 0 ? .key : id % 7 == 0 && kind == .video ? .config : []))
+                .test(
+                    id, kind, dts: Int64(id), flags: id % 12 == 0 ? .key : id % 7 == 0 && kind == .video ? .config : [])
+            )
         }
         #expect(cache.frames.map(\.id) == Array(24..<30))
         #expect(cache.bytes == 60)
