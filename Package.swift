@@ -83,7 +83,8 @@ let package = Package(
         .target(
             name: "RelayTestKit",
             dependencies: [
-                "RelayNode", "RelayAPI", "RelayClient", "RelayCore", "RelayRTMP", "RelayFLV", nio.core, nio.posix, logging,
+                "RelayNode", "RelayAPI", "RelayClient", "RelayCore", "RelayRTMP", "RelayFLV", nio.core, nio.posix,
+                logging,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -113,7 +114,8 @@ let package = Package(
         .testTarget(
             name: "RelayNodeTests",
             dependencies: [
-                "RelayNode", "RelayTestKit", "RelayAPI", "RelayCore", "RelayFLV", "RelayRTMP", nio.core, nio.http1, nio.embedded, logging,
+                "RelayNode", "RelayTestKit", "RelayAPI", "RelayCore", "RelayFLV", "RelayRTMP", nio.core, nio.http1,
+                nio.embedded, logging,
             ],
             swiftSettings: strict),
         .testTarget(

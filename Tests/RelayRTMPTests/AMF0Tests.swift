@@ -1,7 +1,6 @@
 import NIOCore
-import Testing
-
 import RelayRTMP
+import Testing
 
 @Suite("AMF0")
 struct AMF0Tests {

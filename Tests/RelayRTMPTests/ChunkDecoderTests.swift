@@ -1,8 +1,7 @@
 import NIOCore
 import RelayCore
-import Testing
-
 import RelayRTMP
+import Testing
 
 @Suite("Chunk decoder: headers and messages")
 struct ChunkDecoderTests {

@@ -1,8 +1,7 @@
 import NIOCore
 import RelayCore
-import Testing
-
 import RelayRTMP
+import Testing
 
 @Suite("Chunk decoder: limits")
 struct ChunkLimitTests {

@@ -1,8 +1,7 @@
 import NIOCore
 import RelayCore
-import Testing
-
 import RelayRTMP
+import Testing
 
 /// What the two kinds of client have in common, for the tests.
 protocol ClientUnderTest {

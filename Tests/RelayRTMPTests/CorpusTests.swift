@@ -1,9 +1,8 @@
 import Foundation
 import NIOCore
 import RelayCore
-import Testing
-
 import RelayRTMP
+import Testing
 
 /// Replays the fuzzers' seeds and everything they ever found, and the beginnings of real clients' sessions, cut everywhere.
 @Suite("Corpora and recorded sessions")

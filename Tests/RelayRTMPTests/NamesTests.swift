@@ -1,7 +1,6 @@
 import RelayCore
-import Testing
-
 import RelayRTMP
+import Testing
 
 @Suite("URLs and names")
 struct NamesTests {

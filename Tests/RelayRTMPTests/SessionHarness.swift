@@ -1,8 +1,7 @@
 import NIOCore
 import RelayCore
-import Testing
-
 import RelayRTMP
+import Testing
 
 /// A server session with the client's bytes written by hand.
 struct SessionHarness {

@@ -1,9 +1,8 @@
 import NIOCore
 import RelayCore
 import RelayCrypto
-import Testing
-
 import RelayRTMP
+import Testing
 
 /// Bytes from hex with spaces.
 func hex(_ text: String) -> [UInt8] {

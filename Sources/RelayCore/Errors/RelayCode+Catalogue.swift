@@ -10,7 +10,8 @@ extension RelayCode {
 
     // MARK: 2xxx RTMP
     package static let handshakeTimeout = RelayCode(
-        2001, "The RTMP handshake was not finished in time.", hint: "Check that the client speaks RTMP and the path is not blocked.")
+        2001, "The RTMP handshake was not finished in time.",
+        hint: "Check that the client speaks RTMP and the path is not blocked.")
     package static let tlsOnPlainPort = RelayCode(
         2002, "TLS was spoken on the plain RTMP port.", hint: "Use rtmp:// here.")
     package static let httpOnRTMPPort = RelayCode(
@@ -26,7 +27,8 @@ extension RelayCode {
     package static let messageTooLong = RelayCode(
         2008, "An RTMP message is longer than its cap.", hint: "Lower the bit rate or raise limits.*MessageBytes.")
     package static let tooManyChunkStreams = RelayCode(
-        2009, "Too many RTMP messages were begun and not finished.", hint: "Update the client; it interleaves without end.")
+        2009, "Too many RTMP messages were begun and not finished.",
+        hint: "Update the client; it interleaves without end.")
     package static let badAMF = RelayCode(
         2010, "An AMF value is broken or too large.", hint: "Update the client.")
     package static let commandOrder = RelayCode(
@@ -61,7 +63,8 @@ extension RelayCode {
     package static let upgradeRequired = RelayCode(
         3006, "The WebSocket version is not supported.", hint: "Use Sec-WebSocket-Version: 13.")
     package static let badUpgrade = RelayCode(
-        3007, "The WebSocket handshake is not valid.", hint: "Send Connection, Upgrade and a 16-byte Sec-WebSocket-Key.")
+        3007, "The WebSocket handshake is not valid.", hint: "Send Connection, Upgrade and a 16-byte Sec-WebSocket-Key."
+    )
     package static let webSocketProtocol = RelayCode(
         3008, "The WebSocket client broke the protocol.", hint: "Send masked close and ping frames only.")
 
@@ -93,8 +96,10 @@ extension RelayCode {
         5004, "The node has no room for another stream.", hint: "Try another node, or later.")
 
     // MARK: 6xxx operation
-    package static let draining = RelayCode(6001, "The node is going down.", hint: "Connect again; another node will answer.")
-    package static let badConfiguration = RelayCode(6002, "The configuration is not valid.", hint: "See the list above it.")
+    package static let draining = RelayCode(
+        6001, "The node is going down.", hint: "Connect again; another node will answer.")
+    package static let badConfiguration = RelayCode(
+        6002, "The configuration is not valid.", hint: "See the list above it.")
 
     /// Every code, for `relayctl explain` and the documentation.
     package static let catalogue: [RelayCode] = [

@@ -129,7 +129,7 @@ package struct SubscriberQueue: Sendable {
         }
         let lag = lag(log: log, now: now)
         if lag > limits.skipAfter || log.backlog(from: cursor) > limits.maxBacklog {
-            if let key = log.newestKey, key > cursor {
+            if log.restart > cursor {
                 goOnAtKeyframe(log, now: now)
                 return
             }
@@ -150,9 +150,10 @@ package struct SubscriberQueue: Sendable {
         needsHeaders = true
         isDropping = false
         syncedAt = now
-        if let key = log.newestKey, key >= cursor {
-            skipped &+= key &- cursor
-            cursor = key
+        let restart = log.restart
+        if restart >= cursor {
+            skipped &+= restart &- cursor
+            cursor = restart
             awaitsKeyframe = false
         } else {
             awaitsKeyframe = log.hasVideo

@@ -64,6 +64,10 @@ package struct WireLog: Sendable {
     package private(set) var totalBytes: UInt64 = 0
     /// Position of the newest keyframe of the default video track held.
     package private(set) var newestKey: UInt64?
+    /// Position of the first frame of the publisher that sends now; what is before it was another's.
+    private var sessionStart: UInt64 = 0
+    /// Where a subscriber that has missed something can go on: the newest keyframe, or where the publisher begins.
+    var restart: UInt64 { newestKey ?? sessionStart }
     /// Whether the stream has a default video track in this form, so that a subscriber without a keyframe has to wait for one.
     package private(set) var hasVideo: Bool
     /// Bytes of frames held now.
@@ -134,6 +138,7 @@ package struct WireLog: Sendable {
     /// What follows begins with a keyframe, if it has video at all, so nobody has to wait for one either.
     package mutating func forgetKeyframe() {
         newestKey = nil
+        sessionStart = head
         hasVideo = false
     }
 

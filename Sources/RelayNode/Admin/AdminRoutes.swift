@@ -13,7 +13,8 @@ enum AdminRoutes {
         let router = Router()
         router.get("livez") { _, _ in text("ok\n") }
         router.get("readyz") { _, _ in
-            inspector.isReady ? text("ok\n") : text("\(inspector.lifecycle.state.rawValue)\n", status: .serviceUnavailable)
+            inspector.isReady
+                ? text("ok\n") : text("\(inspector.lifecycle.state.rawValue)\n", status: .serviceUnavailable)
         }
         router.get("metrics") { _, _ in text(try await inspector.metrics(), type: MetricsText.contentType) }
         router.get("v1/status") { _, _ in json(try await inspector.status()) }
@@ -32,7 +33,9 @@ enum AdminRoutes {
         router.get("v1/viewers") { request, _ in
             var wanted: StreamName?
             if let stream = request.uri.queryParameters["stream"] {
-                guard let name = try? StreamName(path: String(stream)) else { return problem(.badStreamName, .badRequest) }
+                guard let name = try? StreamName(path: String(stream)) else {
+                    return problem(.badStreamName, .badRequest)
+                }
                 wanted = name
             }
             var limit = defaultLimit

@@ -123,7 +123,8 @@ final class FLVViewerHandler: ChannelInboundHandler, ViewerConnection {
             leave()
             _ = head
             let answer = HTTPAnswer(
-                allocator: context.channel.allocator, cors: CORSPolicy(origins: services.configuration.http.corsOrigins),
+                allocator: context.channel.allocator,
+                cors: CORSPolicy(origins: services.configuration.http.corsOrigins),
                 origin: nil)
             let isGone = code == .streamNotFound || code == .streamEnded
             LingeringClose.write(answer.refusal(HTTPRefusal(isGone ? .notFound : .serviceUnavailable, code)), context)

@@ -83,6 +83,7 @@ enum ProblemBody {
         func quoted(_ text: String) -> String {
             "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
         }
-        return "{\"code\":\(quoted(code.description)),\"message\":\(quoted(code.message)),\"hint\":\(quoted(code.hint))}\n"
+        return
+            "{\"code\":\(quoted(code.description)),\"message\":\(quoted(code.message)),\"hint\":\(quoted(code.hint))}\n"
     }
 }

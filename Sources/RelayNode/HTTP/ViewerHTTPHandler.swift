@@ -143,7 +143,8 @@ final class ViewerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler, I
         let answer =
             answer
             ?? HTTPAnswer(
-                allocator: context.channel.allocator, cors: CORSPolicy(origins: services.configuration.http.corsOrigins),
+                allocator: context.channel.allocator,
+                cors: CORSPolicy(origins: services.configuration.http.corsOrigins),
                 origin: nil)
         finish(answer.refusal(refusal, withBody: withBody), context)
     }
@@ -196,7 +197,8 @@ final class ViewerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler, I
             let (channel, viewer) = bound.value
             guard channel.isActive else { return }
             let handlers: [any ChannelHandler] = [
-                ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: limit)), WebSocketInboundHandler(viewer: viewer),
+                ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: limit)),
+                WebSocketInboundHandler(viewer: viewer),
             ]
             do {
                 try channel.pipeline.syncOperations.addHandlers(handlers, position: .before(viewer))

@@ -53,7 +53,8 @@ final class StreamDirectory: Sendable {
             return .success(hub)
         }
         guard case .success(let hub) = found else { return fanout.loop.makeSucceededFuture(found) }
-        let claimed: EventLoopFuture<RelayCode?> = hub.home.loop.inEventLoop
+        let claimed: EventLoopFuture<RelayCode?> =
+            hub.home.loop.inEventLoop
             ? hub.home.loop.makeSucceededFuture(hub.claim(publisher, now: .now()))
             : hub.home.loop.submit { hub.claim(publisher, now: .now()) }
         return claimed.hop(to: fanout.loop).flatMap { code in

@@ -56,7 +56,11 @@ struct WireForm: Sendable, Hashable {
 
     /// Whether many viewers are likely to share the form; one that is not is let go of with its last viewer.
     var isUsual: Bool {
-        if case .rtmp(let messageStreamID, _) = container { messageStreamID == RTMPFrameEncoder.usualStreamID } else { true }
+        if case .rtmp(let messageStreamID, _) = container {
+            messageStreamID == RTMPFrameEncoder.usualStreamID
+        } else {
+            true
+        }
     }
 
     /// Bytes that framing adds to a frame at most, for reserving capacity: RTMP header with extended timestamp (18), FLV tag

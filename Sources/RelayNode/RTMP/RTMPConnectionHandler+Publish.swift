@@ -50,7 +50,8 @@ extension RTMPConnectionHandler {
             if let channel = context?.channel { SocketTuning.preparePublisher(channel) }
             mediaDeadline = .now() + services.configuration.limits.firstMediaTimeout
             session.acceptPublish(streamID: request.messageStreamID, now: .now())
-            services.logger.info("publishing", metadata: ["stream": "\(hub.name)", "remote": "\(remote?.ipAddress ?? "?")"])
+            services.logger.info(
+                "publishing", metadata: ["stream": "\(hub.name)", "remote": "\(remote?.ipAddress ?? "?")"])
         case .failure(let refusal):
             publishStreamID = nil
             reject(request.messageStreamID, refusal.code, .publishBadName)

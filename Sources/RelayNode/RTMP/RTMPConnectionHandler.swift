@@ -54,7 +54,10 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
     var remote: SocketAddress? { context?.remoteAddress }
     var transport: String { "rtmp" }
     var identity: ViewerIdentity {
-        ViewerIdentity(player: info.flatMap { $0.flashVer.isEmpty ? nil : String($0.flashVer.prefix(ViewerIdentity.maximumLength)) })
+        ViewerIdentity(
+            player: info.flatMap {
+                $0.flashVer.isEmpty ? nil : String($0.flashVer.prefix(ViewerIdentity.maximumLength))
+            })
     }
     var connectionID: UInt64 { ticket?.id ?? 0 }
 
@@ -206,7 +209,8 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
             return
         }
         services.events.reject(
-            error.code, transport: .rtmp, remote: context?.remoteAddress, detail: error.description, logger: services.logger,
+            error.code, transport: .rtmp, remote: context?.remoteAddress, detail: error.description,
+            logger: services.logger,
             now: .now())
         closeAfterFlush()
     }

@@ -26,7 +26,9 @@ struct MediaService: Service {
         lifecycle.didStart()
         services.logger.info(
             "ready",
-            metadata: lifecycle.listeners.reduce(into: ["version": "\(RelayVersion.current)"]) { $0[$1.key] = "\($1.value)" })
+            metadata: lifecycle.listeners.reduce(into: ["version": "\(RelayVersion.current)"]) {
+                $0[$1.key] = "\($1.value)"
+            })
         try? await gracefulShutdown()
         await drain(listeners: [rtmp, http])
     }
@@ -47,7 +49,8 @@ struct MediaService: Service {
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(
                 ChannelOptions.Types.SocketOption(level: .tcp, name: SocketTuning.userTimeoutOption),
-                value: SocketOptionValue(SocketTuning.userTimeout))
+                value: SocketOptionValue(SocketTuning.userTimeout)
+            )
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.recvAllocator, value: TransientReceiveAllocator())
             .childChannelInitializer { channel in

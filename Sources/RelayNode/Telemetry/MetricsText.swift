@@ -50,8 +50,10 @@ enum MetricsText {
             ])
         family(
             "relay_rejects_total", "counter", "Refusals and closes for a reason of the peer's, by code.",
-            metrics.rejects.sorted { ($0.key.transport.rawValue, $0.key.code) < ($1.key.transport.rawValue, $1.key.code) }
-                .map { ("{transport=\"\($0.key.transport.rawValue)\",code=\"RLY-\($0.key.code)\"}", String($0.value)) })
+            metrics.rejects.sorted {
+                ($0.key.transport.rawValue, $0.key.code) < ($1.key.transport.rawValue, $1.key.code)
+            }
+            .map { ("{transport=\"\($0.key.transport.rawValue)\",code=\"RLY-\($0.key.code)\"}", String($0.value)) })
         family(
             "relay_admission_refusals_total", "counter", "Connections and viewers refused for lack of room, by code.",
             metrics.refused.sorted { $0.key < $1.key }.map { ("{code=\"RLY-\($0.key)\"}", String($0.value)) })

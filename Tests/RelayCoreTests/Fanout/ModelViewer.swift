@@ -76,8 +76,7 @@ struct ModelViewer {
             delivered.append(position)
             guard frame.kind == .video else { continue }
             if frame.flags.contains(.config) {
-                version += 1
-                #expect(version == versions(before: position + 1, model))
+                version = versions(before: position + 1, model)
                 continue
             }
             #expect(version == versions(before: position, model), "the sequence header in force is known")

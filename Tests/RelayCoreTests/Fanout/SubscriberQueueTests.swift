@@ -159,6 +159,19 @@ import Testing
         #expect(queue.ledger(log: log).balances)
     }
 
+    @Test func `a subscriber behind a change of publisher goes on where the new one begins`() {
+        var (log, queue) = lagging([[(.video, []), (.video, .key), (.video, [])]], every: 100)
+        log.forgetKeyframe()
+        append([(.audio, [])], &log, at: 1_000)
+        var late = queue
+        #expect(steps(&late, log, at: 3_001) == [.headers, .frames(4..<5)])
+        #expect(late.ledger(log: log) == LossLedger(offered: 5, sent: 2, skipped: 3))
+        append([(.video, .config), (.video, .key)], &log, at: 3_100)
+        #expect(steps(&late, log, at: 3_100) == [.frames(5..<7)])
+        // One that keeps up loses nothing.
+        #expect(steps(&queue, log, at: 900) == [.frames(1..<4), .frames(4..<5), .frames(5..<7)])
+    }
+
     @Test func `the lag counts from the join, the last skip or the frame, whichever is newest`() {
         var log = WireLog(limits: WireLog.Limits(retention: .seconds(60)))
         append([(.video, .key)], &log)
