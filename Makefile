@@ -1,14 +1,16 @@
 # Short names for the scripts in Cluster/dev and Tests; each of them can also be run by itself.
 #   make run ARGS="--http-port 8081"      further words for `relay standalone`
 #   make test ONLY=lint                   some steps only: lint, build, unit, interop
-#   make bench ARGS="cpu memory"          some suites only
-#   make soak ARGS="--seconds 60"
+#   make bench SUITE="cpu memory"         some suites only; QUICK=1 for a look, ARGS=--write-readme for the page
+#   make soak SECONDS=60
 #   make fuzz ARGS="300 FuzzFLV"          seconds each, and some targets only
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test lint format bench soak fuzz clean
 ARGS ?=
 ONLY ?=
+SUITE ?=
+QUICK ?=
 
 help: ## show this list
 	@echo 'edge-relay: make TARGET'
@@ -30,10 +32,10 @@ format: ## format all Swift files in place
 	@Tests/Tools/lint.sh --fix
 
 bench: ## measure CPU, delay and memory against the floor (20 minutes or more)
-	@Tests/Tools/bench.sh $(ARGS)
+	@Tests/Tools/bench.sh $(SUITE) $(if $(QUICK),--quick) $(ARGS)
 
 soak: ## ten minutes of churn; memory and descriptors must come back
-	@Tests/Tools/bench.sh soak $(ARGS)
+	@Tests/Tools/bench.sh soak $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 fuzz: ## fuzz each parser for a minute
 	@Tests/Tools/fuzz.sh $(ARGS)

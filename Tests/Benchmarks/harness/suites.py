@@ -121,7 +121,7 @@ def cpu(bench):
     """Server CPU per gigabyte delivered, at fixed flush intervals: ours, the floor's, nginx's."""
     rows = Rows(bench, [("form", 8), ("viewers", 7), ("flush ms", 8), ("ours s/GB", 9), ("floor s/GB", 10),
                         ("/floor", 6), ("nginx s/GB", 10), ("/nginx", 6), ("bytes min", 9), ("load %", 6)])
-    seconds = bench.seconds(12)
+    seconds = bench.seconds(8)
     worst_to_floor, to_nginx = {}, {}
     for form in CPU_FORMS:
         for viewers in CPU_VIEWERS:
