@@ -186,7 +186,7 @@ struct ServerControlTests {
 
     @Test("a silent peer is pinged; one that never answered a ping is not judged by it")
     func pings() {
-        var harness = Harness.playing()
+        var harness = Harness.publishing()
         for _ in 0..<10 { harness.advance(.seconds(20)) }
         #expect(harness.sent.count == 10)
         #expect(harness.sent.allSatisfy { $0.type == 4 })
@@ -195,7 +195,7 @@ struct ServerControlTests {
 
     @Test("a peer that answered once has to go on answering")
     func pingTimeout() {
-        var harness = Harness.playing()
+        var harness = Harness.publishing()
         harness.advance(.seconds(20))
         harness.feed(Self.control(4, hex("0007 00000001")))
         harness.advance(.seconds(20))
@@ -205,9 +205,18 @@ struct ServerControlTests {
         #expect(harness.closeError == .pingTimeout)
     }
 
+    @Test("a player is not pinged, since what it is sent tells whether it is there")
+    func quietPlayerIsNotPinged() {
+        var harness = Harness.playing()
+        #expect(harness.session.nextDeadline == nil)
+        for _ in 0..<10 { harness.advance(.seconds(20)) }
+        #expect(harness.sent.isEmpty)
+        #expect(harness.closeError == nil)
+    }
+
     @Test("any input is a sign of life")
     func signOfLife() {
-        var harness = Harness.playing()
+        var harness = Harness.publishing()
         harness.advance(.seconds(20))
         harness.feed(Self.control(4, hex("0007 00000001")))
         harness.advance(.seconds(20))

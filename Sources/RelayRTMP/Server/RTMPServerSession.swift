@@ -173,7 +173,10 @@ extension RTMPServerSession {
     }
 
     /// When a ping is to be sent, or the answer to one is overdue.
+    ///
+    /// A player is not asked: what it is sent finds out whether it is there, and thousands of answers are work for nothing.
     private var pingDeadline: MonotonicTime? {
+        if streams.contains(where: { $0.activity == .playing }) { return nil }
         if let pingSent, answersPings { return pingSent + configuration.pingTimeout }
         return configuration.pingInterval.map { Swift.max(lastInput, lastPing) + $0 }
     }

@@ -121,6 +121,7 @@ extension Integration {
             HTTPEntry(
                 "B067", "OPTIONS without a preflight", "OPTIONS /live/reference.flv HTTP/1.1\r\nHost: x\r\n\r\n", 405,
                 204),
+            HTTPEntry("B063", "bare line feeds", "GET /live/reference.flv HTTP/1.1\nHost: x\n\n", 400),
             .get("B072", "WebSocket version 8", upgrade(version: "8"), 426, code: "RLY-3006"),
             .get("B072", "a key of 5 bytes", upgrade(key: "aGVsbG8="), 400, code: "RLY-3007"),
             .get("B072", "a key that is no base64", upgrade(key: "!!!!!!!!!!!!!!!!!!!!!!=="), 400, code: "RLY-3007"),
