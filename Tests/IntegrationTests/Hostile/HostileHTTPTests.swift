@@ -121,7 +121,7 @@ extension Integration {
             HTTPEntry(
                 "B067", "OPTIONS without a preflight", "OPTIONS /live/reference.flv HTTP/1.1\r\nHost: x\r\n\r\n", 405,
                 204),
-            HTTPEntry("B063", "bare line feeds", "GET /live/reference.flv HTTP/1.1\nHost: x\n\n", 400),
+            HTTPEntry("B063", "bare line feeds", "GET /live/reference.flv HTTP/1.1\nHost: x\n\n", 400, 505),
             .get("B072", "WebSocket version 8", upgrade(version: "8"), 426, code: "RLY-3006"),
             .get("B072", "a key of 5 bytes", upgrade(key: "aGVsbG8="), 400, code: "RLY-3007"),
             .get("B072", "a key that is no base64", upgrade(key: "!!!!!!!!!!!!!!!!!!!!!!=="), 400, code: "RLY-3007"),
@@ -169,6 +169,24 @@ extension Integration {
         }
 
         // MARK: Slow readers and floods
+
+        @Test("B072 a request behind an upgrade that only we take for one reaches nobody")
+        func requestBehindUpgrade() async throws {
+            let stage = try Stage.shared()
+            let relay = stage.relay
+            try await HarmCheck.around(stage, memory: 8) {
+                let answer = try await onThread {
+                    let wire = try WireClient(port: relay.httpPort)
+                    // The HTTP parser does not trim the tab, and goes on to read the second request as one.
+                    let upgrade = Self.upgrade().replacing("Connection: Upgrade", with: "Connection: Upgrade\t")
+                    wire.send(Array("\(Self.line)Host: x\r\n\(upgrade)\r\n\(Self.line)Host: x\r\n\r\n".utf8))
+                    let bytes = wire.read(12) ?? []
+                    wire.close()
+                    return String(decoding: bytes, as: UTF8.self)
+                }
+                #expect(["HTTP/1.1 101", "HTTP/1.1 400"].contains(answer))
+            }
+        }
 
         @Test("B068 300 viewers that never read hurt nobody")
         func neverReading() async throws {
