@@ -103,13 +103,16 @@ def describe():
 
 
 def memory_kib(pid):
-    """PSS and RSS of a process in KiB."""
+    """Memory of a process's own (anonymous PSS) and RSS, in KiB.
+
+    Not its whole PSS: that falls when another process maps the same libraries, and rises when it ends.
+    """
     found = {}
     for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         name, _, rest = line.partition(":")
-        if name in ("Pss", "Rss"):
+        if name in ("Pss_Anon", "Rss"):
             found[name] = int(rest.split()[0])
-    return found["Pss"], found["Rss"]
+    return found["Pss_Anon"], found["Rss"]
 
 
 def descriptors(pid):

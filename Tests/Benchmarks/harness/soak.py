@@ -32,7 +32,7 @@ class Sampler:
     """Prints a row of memory and descriptors."""
 
     def __init__(self, console, relay):
-        self.table = Table(console, [("time", 14), ("PSS MiB", 8), ("RSS MiB", 8), ("fds", 6), ("publisher", 9)])
+        self.table = Table(console, [("time", 14), ("own MiB", 8), ("RSS MiB", 8), ("fds", 6), ("publisher", 9)])
         self.relay, self.begun = relay, time.monotonic()
 
     def take(self, label=None, publisher="-"):
@@ -138,7 +138,7 @@ def soak(console, load, core, binary, seconds, extra):
         left = leftovers(relay)
     checks = [
         ("descriptors as before", f"{base_descriptors} → {descriptors}", descriptors == base_descriptors),
-        ("PSS within 5 % + 2 MiB", f"{base_pss / 1024:.1f} → {pss / 1024:.1f} MiB", pss <= most_pss),
+        ("own memory within 5 % + 2 MiB", f"{base_pss / 1024:.1f} → {pss / 1024:.1f} MiB", pss <= most_pss),
         ("nothing left behind", left or "no streams, publishers or viewers", not left),
         ("joins succeed", f"{joined} joined, {failed} failed {refusal}".strip(), joined > 0 and failed <= FAILED_SHARE * (joined + failed)),
     ]
