@@ -101,16 +101,80 @@ extension RelayCode {
     package static let badConfiguration = RelayCode(
         6002, "The configuration is not valid.", hint: "See the list above it.")
 
-    /// Every code, for `relayctl explain` and the documentation.
-    package static let catalogue: [RelayCode] = [
-        .badStreamName, .noSuchPath, .badQuery,
-        .handshakeTimeout, .tlsOnPlainPort, .httpOnRTMPPort, .encryptedRTMP, .badHandshake, .chunkProtocol,
-        .chunkSizeRefused, .messageTooLong, .tooManyChunkStreams, .badAMF, .commandOrder, .commandRate,
-        .tooManyMessageStreams, .setupTimeout, .mediaTimeout, .badMedia, .pingTimeout, .decodeBudget, .peerRefused,
-        .badRequest, .methodNotAllowed, .headersTooLarge, .requestTimeout, .bodyNotAllowed, .upgradeRequired,
-        .badUpgrade, .webSocketProtocol,
-        .streamNotFound, .streamBusy, .takenOver, .kicked, .tooSlow, .streamEnded, .codecRefused, .viewerNotFound,
-        .tooManyConnections, .tooManyPending, .tooManyViewers, .tooManyStreams,
-        .draining, .badConfiguration,
+    // MARK: 7xxx link and cluster
+    package static let linkProtocol = RelayCode(
+        7001, "The other node broke the link protocol.",
+        hint: "Run the same release on both; keep a capture if it goes on.")
+    package static let linkKeyMismatch = RelayCode(
+        7002, "The cluster keys of the two nodes differ.", hint: "Give every node of the cluster the same key.")
+    package static let linkVersion = RelayCode(
+        7003, "The two nodes speak no common link version.", hint: "Update the older one; one release apart is fine.")
+    package static let linkTimeout = RelayCode(
+        7004, "The link handshake was not finished in time.", hint: "Check what listens there and the path to it.")
+    package static let linkDead = RelayCode(
+        7005, "Nothing was heard of the other node for too long.", hint: "Check that node and the path to it.")
+    package static let linkLoop = RelayCode(
+        7006, "The stream would come back to a node it passed, or pass too many.",
+        hint: "Check the location of the stream and the parents of the nodes.")
+    package static let linkLimit = RelayCode(
+        7007, "The other node went over a bound of the link.", hint: "Look for a broken or overloaded node.")
+    package static let linkToSelf = RelayCode(
+        7008, "The link reached a node of the same name.", hint: "Give every node its own name; check the endpoint.")
+    package static let notALink = RelayCode(
+        7009, "Something else than the link protocol was spoken on the link port.", hint: "Check what connects to it.")
+    package static let linkPeerClosed = RelayCode(
+        7010, "The other node closed the link for a reason of its own.",
+        hint: "See its words next to this code, and its log.")
+
+    /// The codes that end a link: what one node may tell the other.
+    package static let link: [RelayCode] = [
+        .linkProtocol, .linkKeyMismatch, .linkVersion, .linkTimeout, .linkDead, .linkLoop, .linkLimit, .linkToSelf,
+        .notALink, .linkPeerClosed,
     ]
+
+    // MARK: 703x cluster
+    package static let sourceLost = RelayCode(
+        7030, "The stream's origin is away.", hint: "Play again later; see relayctl why for what was tried.")
+    package static let registryAway = RelayCode(
+        7031, "Where the stream is cannot be looked up now.", hint: "Try again soon; check the registry.")
+    package static let lookupRate = RelayCode(
+        7032, "Too many lookups of unknown streams.", hint: "Slow down, and check the name.")
+    package static let ownedElsewhere = RelayCode(
+        7033, "Another origin has a publisher of the stream.",
+        hint: "Stop that one, publish as its backup, or set publish.policy to takeover.")
+    package static let lostOwnership = RelayCode(
+        7034, "Another origin owns the stream now.", hint: "Publish again; the cluster will tell whether it is free.")
+    package static let nodeNameTaken = RelayCode(
+        7035, "Another process lives under this node's name.",
+        hint: "Give each node a node.name of its own, or wait until the other's lease is over.")
+    package static let standbyExists = RelayCode(
+        7036, "The stream has a publisher and a backup already.", hint: "Stop one of them.")
+    package static let noCluster = RelayCode(
+        7040, "The node belongs to no cluster.", hint: "Ask a node that was started as origin or edge.")
+    package static let nodeNotFound = RelayCode(
+        7041, "There is no such node now.", hint: "List them with relayctl nodes.")
+    package static let noOrigin = RelayCode(
+        7042, "No origin is there to take the stream.", hint: "Start an origin, or check the registry.")
+    package static let movedAway = RelayCode(
+        7043, "The stream is to be published at another origin.", hint: "Connect again; any node leads there.")
+
+    /// Codes of the cluster.
+    static let cluster: [RelayCode] = [
+        .sourceLost, .registryAway, .lookupRate, .ownedElsewhere, .lostOwnership, .nodeNameTaken, .standbyExists,
+        .noCluster, .nodeNotFound, .noOrigin, .movedAway,
+    ]
+
+    /// Every code, for `relayctl explain` and the documentation.
+    package static let catalogue: [RelayCode] =
+        [
+            .badStreamName, .noSuchPath, .badQuery,
+            .handshakeTimeout, .tlsOnPlainPort, .httpOnRTMPPort, .encryptedRTMP, .badHandshake, .chunkProtocol,
+            .chunkSizeRefused, .messageTooLong, .tooManyChunkStreams, .badAMF, .commandOrder, .commandRate,
+            .tooManyMessageStreams, .setupTimeout, .mediaTimeout, .badMedia, .pingTimeout, .decodeBudget, .peerRefused,
+            .badRequest, .methodNotAllowed, .headersTooLarge, .requestTimeout, .bodyNotAllowed, .upgradeRequired,
+            .badUpgrade, .webSocketProtocol,
+            .streamNotFound, .streamBusy, .takenOver, .kicked, .tooSlow, .streamEnded, .codecRefused, .viewerNotFound,
+            .tooManyConnections, .tooManyPending, .tooManyViewers, .tooManyStreams,
+            .draining, .badConfiguration,
+        ] + link + cluster
 }

@@ -1,7 +1,8 @@
 /// A stable code for one kind of refusal or failure: the same in the answer to the peer, the log, the metric label and
 /// `relayctl explain`. A code is never reused for another meaning.
 ///
-/// Ranges: 1xxx names and requests, 2xxx RTMP, 3xxx HTTP and WebSocket, 4xxx streams, 5xxx capacity, 6xxx operation.
+/// Ranges: 1xxx names and requests, 2xxx RTMP, 3xxx HTTP and WebSocket, 4xxx streams, 5xxx capacity, 6xxx operation, 7xxx
+/// link and cluster.
 package struct RelayCode: Hashable, Sendable, CustomStringConvertible {
     /// The number, e.g. 2001.
     package let number: Int

@@ -49,6 +49,13 @@ package struct Timeline: Sendable {
     /// An empty timeline; the first timestamp is taken over as it is.
     package init(limits: Limits = Limits()) { self.limits = limits }
 
+    /// A timeline that goes on from another one's `clock`, at which the other's newest frame had arrived at `now`.
+    package init(resumingAt clock: Int64, now: MonotonicTime, limits: Limits = Limits()) {
+        self.limits = limits
+        self.clock = clock
+        lastArrival = now
+    }
+
     /// A new publisher sends from here on: whatever its first timestamp is, the timeline goes on from where it was, plus
     /// the time without a publisher. Called by the stamper.
     package mutating func beginSession() {
