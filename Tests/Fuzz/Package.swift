@@ -25,6 +25,7 @@ let fuzzers: [(name: String, uses: [Target.Dependency])] = [
     ("FuzzChunks", ["RelayRTMP", "RelayCore"]),
     ("FuzzAMF", ["RelayRTMP", "RelayCore"]),
     ("FuzzSession", ["RelayRTMP", "RelayCore"]),
+    ("FuzzLink", ["RelayLink", "RelayCore"]),
 ]
 
 let package = Package(
@@ -39,6 +40,7 @@ let package = Package(
         .target(name: "RelayCore", dependencies: [core, collections], swiftSettings: settings),
         .target(name: "RelayRTMP", dependencies: ["RelayCore", core], swiftSettings: settings),
         .target(name: "RelayFLV", dependencies: ["RelayCore", core], swiftSettings: settings),
+        .target(name: "RelayLink", dependencies: ["RelayCore", core, collections], swiftSettings: settings),
     ]
         + fuzzers.map {
             .executableTarget(
