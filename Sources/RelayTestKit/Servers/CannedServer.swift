@@ -12,6 +12,8 @@ package final class CannedServer: Sendable {
         case flood(String, UInt8, count: Int)
         /// Write this without waiting for a request, and close once the client said something.
         case greeting(String)
+        /// Write what this makes of the request, and close.
+        case reply(@Sendable (String) -> String)
         /// Say nothing and keep the connection until the client goes.
         case silence
     }
@@ -83,6 +85,8 @@ package final class CannedServer: Sendable {
             write(client, Array(head.utf8))
             var left = count
             while left > 0, write(client, [UInt8](repeating: byte, count: min(left, 65_536))) { left -= 65_536 }
+        case .reply(let reply):
+            write(client, Array(reply(request).utf8))
         case .silence, .greeting:
             while receive(client) != nil {}
         }
