@@ -10,7 +10,7 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// For the composition, whose parts are tested in the build that ships: its classes are final, so this costs no speed.
+/// For targets whose parts are tested in the build that ships: their types are final or values, so this costs no speed.
 let testable = strict + [.unsafeFlags(["-enable-testing"])]
 
 let nio = (
@@ -18,6 +18,7 @@ let nio = (
     posix: Target.Dependency.product(name: "NIOPosix", package: "swift-nio"),
     http1: Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio"),
     webSocket: Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio"),
+    tls: Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl"),
     embedded: Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 )
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
@@ -39,6 +40,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -55,16 +57,25 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        // Without pkg-config, whose flags for hiredis the package manager does not allow; the module map links it.
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
 
         // Pure targets: no clock, log, task, socket or C.
         .target(name: "RelayAPI", swiftSettings: strict),
         .target(name: "RelayCore", dependencies: [nio.core, collections], swiftSettings: strict),
         .target(name: "RelayRTMP", dependencies: ["RelayCore", nio.core], swiftSettings: strict),
         .target(name: "RelayFLV", dependencies: ["RelayCore", nio.core], swiftSettings: strict),
+        .target(name: "RelayLink", dependencies: ["RelayCore", nio.core, collections], swiftSettings: testable),
+        .target(name: "RelayCluster", dependencies: ["RelayCore", nio.core], swiftSettings: strict),
+        .target(name: "RelayVerify", dependencies: ["RelayCore", nio.core], swiftSettings: strict),
 
         // Faces of the C libraries.
         .target(name: "RelayCrypto", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "RelayFetch", dependencies: ["CCurl"], swiftSettings: strict),
+        .target(
+            name: "RelayRedis",
+            dependencies: ["CHiredis", "RelayCluster", "RelayCore", nio.core, nio.posix, nio.tls, logging],
+            swiftSettings: strict),
 
         // Composition: sockets, services, commands.
         .target(
@@ -75,27 +86,27 @@ let package = Package(
         .target(
             name: "RelayNode",
             dependencies: [
-                "RelayAPI", "RelayCore", "RelayRTMP", "RelayFLV", "RelayCrypto",
-                nio.core, nio.posix, nio.http1, nio.webSocket,
+                "RelayAPI", "RelayCore", "RelayRTMP", "RelayFLV", "RelayLink", "RelayCluster", "RelayCrypto",
+                "RelayRedis", "RelayClient", nio.core, nio.posix, nio.http1, nio.webSocket, nio.tls,
                 collections, logging, lifecycle, unixSignals, configuration, hummingbird, yams,
             ],
             swiftSettings: testable),
         .target(
             name: "RelayTestKit",
             dependencies: [
-                "RelayNode", "RelayAPI", "RelayClient", "RelayCore", "RelayRTMP", "RelayFLV", nio.core, nio.posix,
-                logging,
+                "RelayNode", "RelayAPI", "RelayClient", "RelayCluster", "RelayCore", "RelayLink", "RelayRTMP",
+                "RelayFLV", "RelayRedis", "RelayVerify", nio.core, nio.posix, logging,
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "relay",
             dependencies: [
-                "RelayNode", argumentParser, logging, unixSignals,
+                "RelayNode", "RelayCluster", argumentParser, logging, unixSignals,
             ], swiftSettings: strict),
         .executableTarget(
             name: "relayctl",
             dependencies: [
-                "RelayAPI", "RelayCore", "RelayClient", "RelayFLV", "RelayRTMP", "RelayFetch",
+                "RelayAPI", "RelayCore", "RelayClient", "RelayFLV", "RelayRTMP", "RelayFetch", "RelayVerify",
                 argumentParser, histogram, nio.core, nio.posix,
             ],
             swiftSettings: strict),
@@ -105,11 +116,29 @@ let package = Package(
             name: "RelayRTMPTests", dependencies: ["RelayRTMP", "RelayCore", "RelayCrypto", nio.core],
             swiftSettings: strict),
         .testTarget(name: "RelayFLVTests", dependencies: ["RelayFLV", "RelayCore", nio.core], swiftSettings: strict),
+        .testTarget(
+            name: "RelayLinkTests", dependencies: ["RelayLink", "RelayCore", "RelayCrypto", nio.core],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RelayClusterTests", dependencies: ["RelayCluster", "RelayCore", "RelayVerify", nio.core],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RelayVerifyTests", dependencies: ["RelayVerify", "RelayCore", nio.core], swiftSettings: strict),
+        .testTarget(
+            name: "RelayRedisTests",
+            dependencies: [
+                "RelayRedis", "RelayCluster", "RelayCore", "RelayNode", "RelayTestKit", nio.core, nio.posix, nio.tls,
+                logging,
+            ],
+            swiftSettings: strict),
         .testTarget(name: "RelayCryptoTests", dependencies: ["RelayCrypto"], swiftSettings: strict),
         .testTarget(name: "RelayFetchTests", dependencies: ["RelayFetch", "RelayTestKit"], swiftSettings: strict),
         .testTarget(
             name: "RelayCtlTests",
-            dependencies: ["relayctl", "RelayClient", "RelayCore", "RelayRTMP", "RelayFLV", "RelayTestKit", nio.core],
+            dependencies: [
+                "relayctl", "RelayClient", "RelayCore", "RelayRTMP", "RelayFLV", "RelayTestKit", "RelayVerify",
+                nio.core,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "RelayNodeTests",

@@ -3,3 +3,5 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/x509.h>

@@ -1,6 +1,5 @@
 import ArgumentParser
-import Foundation
-import Logging
+import RelayCluster
 import RelayNode
 
 /// `relay standalone`: a whole node in one process.
@@ -13,18 +12,5 @@ struct StandaloneCommand: AsyncParsableCommand {
     @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("Configuration flags.", valueName: "flags"))
     var flags: [String] = []
 
-    func run() async throws {
-        guard let loaded = ConfigurationLoading.load(flags, command: Self.self) else { return }
-        let configuration = loaded.configuration
-        LoggingSystem.bootstrap { RelayLogHandler(label: $0, format: configuration.log.format) }
-        var logger = Logger(label: "relay")
-        logger.logLevel = configuration.log.level
-        ForcedEnd.watch(logger: logger)
-        do {
-            try await StandaloneNode(configuration: configuration, logger: logger).run(signals: true)
-        } catch {
-            FileHandle.standardError.write(Data("relay: \(error)\n".utf8))
-            throw ExitCode(1)
-        }
-    }
+    func run() async throws { try await NodeRun.run(flags, role: .standalone, command: Self.self) }
 }

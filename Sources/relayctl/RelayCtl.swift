@@ -10,7 +10,9 @@ package struct RelayCtl: AsyncParsableCommand {
             """,
         subcommands: [
             StatusCommand.self, StreamsCommand.self, StreamCommand.self, ViewersCommand.self, KickCommand.self,
-            PlayCommand.self, PublishFileCommand.self, ExplainCommand.self,
+            NodesCommand.self, LocateCommand.self, WhyCommand.self, TopCommand.self, DrainCommand.self,
+            UndrainCommand.self, MoveCommand.self, EventsCommand.self,
+            PlayCommand.self, VerifyCommand.self, PublishFileCommand.self, ExplainCommand.self,
         ])
 
     package init() {}

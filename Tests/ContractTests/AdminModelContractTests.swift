@@ -19,6 +19,28 @@ struct AdminModelContractTests {
     @Test("The list of viewers", arguments: [AdminExamples.viewers])
     func viewers(_ value: ViewerList) throws { try expect(value, matches: "viewers") }
 
+    @Test("The cluster's nodes", arguments: [ClusterAnswers.nodes])
+    func clusterNodes(_ value: ClusterNodeList) throws { try expect(value, matches: "cluster-nodes") }
+
+    @Test("The cluster's streams", arguments: [ClusterAnswers.streams])
+    func clusterStreams(_ value: ClusterStreamList) throws { try expect(value, matches: "cluster-streams") }
+
+    @Test("Where a stream is", arguments: [ClusterAnswers.location])
+    func location(_ value: ClusterLocation) throws { try expect(value, matches: "cluster-location") }
+
+    @Test("Everything about a stream", arguments: [ClusterAnswers.why])
+    func why(_ value: StreamWhy) throws { try expect(value, matches: "cluster-why") }
+
+    @Test("The cluster's events", arguments: [ClusterAnswers.events])
+    func events(_ value: ClusterEventList) throws { try expect(value, matches: "cluster-events") }
+
+    @Test("An order and a drain")
+    func orders() throws {
+        try expect(ClusterOrder(accepted: true, text: "e1 takes new work again."), matches: "cluster-order")
+        try expect(
+            DrainStatus(isDraining: true, secondsLeft: 12.5, publishers: 1, children: 2, viewers: 3), matches: "drain")
+    }
+
     @Test("A refusal")
     func problem() throws {
         try expect(

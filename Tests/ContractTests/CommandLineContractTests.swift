@@ -28,7 +28,7 @@ struct CommandLineContractTests {
         "Help of every command stays as it is",
         arguments: [
             "", "status", "streams", "stream", "viewers", "kick", "kick publisher", "kick viewer", "play", "publish",
-            "explain",
+            "explain", "verify", "nodes", "locate", "why", "top", "drain", "undrain", "move", "events",
         ])
     func help(command: String) async throws {
         let printed = Printed()

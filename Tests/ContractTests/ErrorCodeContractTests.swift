@@ -14,7 +14,7 @@ struct ErrorCodeContractTests {
         let numbers = RelayCode.catalogue.map(\.number)
         #expect(numbers == numbers.sorted())
         #expect(Set(numbers).count == numbers.count)
-        #expect(numbers.allSatisfy { (1001...6999).contains($0) })
+        #expect(numbers.allSatisfy { (1001...7999).contains($0) })
     }
 
     @Test("Every code has a sentence and a remedy")

@@ -16,7 +16,8 @@ struct MetricsContractTests {
             NodeMetrics(
                 status: status, isReady: true, viewersByTransport: [:], ledger: LossLedger(), framesIn: 0, framesOut: 0,
                 joins: 0, slowDisconnects: 0, rejects: [.init(transport: .rtmp, code: RelayCode.badAMF.number): 1],
-                refused: [RelayCode.tooManyViewers.number: 1], process: ProcessFigures()))
+                refused: [RelayCode.tooManyViewers.number: 1], process: ProcessFigures(),
+                cluster: ClusterFigures()))
         // Values are nobody's contract; what is left of a sample is its name and its labels.
         let lines = text.split(separator: "\n").map { line in
             line.hasPrefix("#") ? line : line.prefix(upTo: line.lastIndex(of: " ") ?? line.endIndex)

@@ -55,3 +55,18 @@ struct CryptoTests {
         #expect(!ConstantTime.areEqual([1, 2], [1, 2, 3]))
     }
 }
+
+@Suite("Certificates that nodes make for their links")
+struct SelfSignedCertificateTests {
+    @Test("Each has a key and a fingerprint of its own, and both are DER")
+    func made() throws {
+        let one = try SelfSignedCertificate(commonName: "o1")
+        let other = try SelfSignedCertificate(commonName: "o1")
+        #expect(one.fingerprint.count == 64 && one.fingerprint.allSatisfy(\.isHexDigit))
+        #expect(one.fingerprint == SelfSignedCertificate.fingerprint(of: one.certificate))
+        #expect(one.fingerprint != other.fingerprint)
+        #expect(one.privateKey != other.privateKey)
+        // A DER sequence begins with 0x30.
+        #expect(one.certificate.first == 0x30 && one.privateKey.first == 0x30)
+    }
+}

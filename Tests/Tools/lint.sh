@@ -18,6 +18,7 @@ code=0
 say "- the rules and the matrix can fail (self-tests)"
 (cd Tests/Tools && timeout 60 python3 -m unittest -q test_soundness) || code=1
 (cd Tests/Interop && timeout 60 python3 -m unittest -q test_judgement) || code=1
+(cd Cluster/scenarios && timeout 60 python3 -m unittest -q test_judge) || code=1
 say "- soundness"
 timeout 300 python3 Tests/Tools/soundness.py || code=1
 say "- scripts parse"

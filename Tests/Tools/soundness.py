@@ -33,6 +33,7 @@ PURE = {
     "RelayHLS": {"RelayCore"},
     "RelayRTC": {"RelayCore"},
     "RelayCluster": {"RelayCore"},
+    "RelayVerify": {"RelayCore"},
     "RelayScaling": {"RelayCore", "RelayCluster"},
 }
 # Modules of others that a pure target may import: values and containers, nothing that acts.

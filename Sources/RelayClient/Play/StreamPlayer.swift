@@ -100,7 +100,9 @@ package final class StreamPlayer: Sendable {
 }
 
 /// Asks the handlers of a client's channel to end in the protocol's own way and close.
-struct ClientCloseEvent: Sendable {}
+package struct ClientCloseEvent: Sendable {
+    package init() {}
+}
 
 extension PlayTarget {
     /// Where to connect.

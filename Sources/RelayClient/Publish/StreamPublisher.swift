@@ -21,10 +21,13 @@ package final class StreamPublisher: Sendable {
 
     /// Connects and starts to publish; returns when the server has accepted.
     ///
+    /// - Parameter onReconnectRequest: called on the loop when the server asks the publisher to connect again, to this
+    ///   `tcUrl` if there is one.
     /// - Throws: ``ClientError`` when nothing listens, the server refuses, or it does not go on in time.
     package static func connect(
         to url: RTMPURL, configuration: RTMPClientConfiguration = RTMPClientConfiguration(),
-        connectTimeout: Duration = .seconds(10), group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+        connectTimeout: Duration = .seconds(10), group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        onReconnectRequest: (@Sendable (String?) -> Void)? = nil
     ) async throws(ClientError) -> StreamPublisher {
         let loop = group.next()
         let ready = loop.makePromise(of: Void.self)
@@ -35,7 +38,8 @@ package final class StreamPublisher: Sendable {
             case .closed(let error):
                 ready.fail(error ?? ClientError.closed)
                 outcome.succeed(error)
-            case .media, .ended, .reconnectRequested: break
+            case .reconnectRequested(let url): onReconnectRequest?(url)
+            case .media, .ended: break
             }
         }
         let bootstrap = ClientBootstrap(group: loop)

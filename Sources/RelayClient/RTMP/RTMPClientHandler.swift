@@ -1,14 +1,14 @@
-import NIOCore
+package import NIOCore
 import RelayCore
 import RelayRTMP
 
 /// Runs an RTMP client session on a channel: the session decides, this reads, writes and keeps its timer.
-final class RTMPClientHandler<Machine: RTMPClientMachine>: ChannelInboundHandler, ChannelOutboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundIn = Never
-    typealias OutboundOut = ByteBuffer
+package final class RTMPClientHandler<Machine: RTMPClientMachine>: ChannelInboundHandler, ChannelOutboundHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = Never
+    package typealias OutboundOut = ByteBuffer
 
-    private(set) var machine: Machine
+    package private(set) var machine: Machine
     private let sink: @Sendable (PlayerEvent) -> Void
     private var context: ChannelHandlerContext?
     private var timer: Scheduled<Void>?
@@ -18,42 +18,43 @@ final class RTMPClientHandler<Machine: RTMPClientMachine>: ChannelInboundHandler
     private var isClosing = false
     private var isClosed = false
 
-    init(machine: Machine, sink: @escaping @Sendable (PlayerEvent) -> Void) {
+    package init(machine: Machine, sink: @escaping @Sendable (PlayerEvent) -> Void) {
         self.machine = machine
         self.sink = sink
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    package func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
+    package func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         timer?.cancel()
     }
 
-    func channelActive(context: ChannelHandlerContext) {
+    package func channelActive(context: ChannelHandlerContext) {
         let now = MonotonicTime.now()
         machine.start(now: now)
         pump(context, now)
         context.fireChannelActive()
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let now = MonotonicTime.now()
         machine.receive(unwrapInboundIn(data), now: now)
         pump(context, now)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         close(context)
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A reset is how many peers say goodbye; what matters is whether the end was expected.
         context.close(promise: nil)
     }
 
-    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+    package func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?)
+    {
         guard event is ClientCloseEvent else { return context.triggerUserOutboundEvent(event, promise: promise) }
         finish(context)
         promise?.succeed()
@@ -68,7 +69,7 @@ final class RTMPClientHandler<Machine: RTMPClientMachine>: ChannelInboundHandler
     }
 
     /// Lets `body` write into the session, as a publisher does with media, and sends what it wrote. Called on the loop.
-    func write(_ body: (inout Machine, inout ByteBuffer) -> Bool) -> EventLoopFuture<Void>? {
+    package func write(_ body: (inout Machine, inout ByteBuffer) -> Bool) -> EventLoopFuture<Void>? {
         guard let context, !isClosing, context.channel.isActive else { return nil }
         var buffer = context.channel.allocator.buffer(capacity: 0)
         guard body(&machine, &buffer) else { return nil }

@@ -1,10 +1,10 @@
-import NIOCore
-import RelayCore
+package import NIOCore
+package import RelayCore
 import RelayCrypto
-import RelayRTMP
+package import RelayRTMP
 
 /// What the handler of a client session needs of its machine; publishing and playing clients both have it.
-protocol RTMPClientMachine {
+package protocol RTMPClientMachine {
     var nextDeadline: MonotonicTime? { get }
     mutating func start(now: MonotonicTime)
     mutating func receive(_ bytes: consuming ByteBuffer, now: MonotonicTime)
@@ -17,6 +17,9 @@ extension RTMPPlayClient: RTMPClientMachine {}
 extension RTMPPublishClient: RTMPClientMachine {}
 
 extension RTMPDigest {
+    /// The handshake's cryptography, from OpenSSL.
+    package static let clientOpenSSL = openSSL
+
     /// The handshake's cryptography, from OpenSSL.
     static let openSSL = RTMPDigest(
         hmacSHA256: { key, message in HMACSHA256.authenticate(key: key, message: message) },

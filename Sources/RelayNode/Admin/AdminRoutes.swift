@@ -54,17 +54,18 @@ enum AdminRoutes {
             guard try await inspector.kickViewer(id: id) else { return problem(.viewerNotFound, .notFound) }
             return Response(status: .noContent)
         }
+        addCluster(to: router, inspector)
         router.get("**") { _, _ in problem(.noSuchPath, .notFound) }
         return router
     }
 
-    private static func name(_ segments: [Substring]) -> StreamName? {
+    static func name(_ segments: [Substring]) -> StreamName? {
         guard !segments.isEmpty, segments.allSatisfy({ !$0.isEmpty }) else { return nil }
         let path = segments.joined(separator: "/").removingPercentEncoding
         return path.flatMap { try? StreamName(path: $0, strict: true) }
     }
 
-    private static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
+    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let data = try? encoder.encode(value) else { return Response(status: .internalServerError) }
@@ -73,7 +74,7 @@ enum AdminRoutes {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: data + Data("\n".utf8))))
     }
 
-    private static func problem(_ code: RelayCode, _ status: HTTPResponse.Status) -> Response {
+    static func problem(_ code: RelayCode, _ status: HTTPResponse.Status) -> Response {
         Response(
             status: status, headers: [.contentType: "application/problem+json", .cacheControl: "no-store"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: ProblemBody.json(code))))

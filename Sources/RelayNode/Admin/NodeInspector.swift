@@ -1,16 +1,25 @@
 import NIOCore
 package import RelayAPI
+import RelayCluster
 package import RelayCore
 import Synchronization
 
 /// What the admin API asks of a node. Each question is answered by the event loops themselves, so the answers are
 /// consistent per loop and cost the hot path nothing between questions.
 package final class NodeInspector: Sendable {
+    private let role: NodeRole
     private let services: ConnectionServices
     private let fanouts: [LoopFanout]
     let lifecycle: NodeLifecycle
+    /// nil on a node alone.
+    let cluster: ClusterService?
 
-    init(services: ConnectionServices, fanouts: [LoopFanout], lifecycle: NodeLifecycle) {
+    init(
+        role: NodeRole, services: ConnectionServices, fanouts: [LoopFanout], lifecycle: NodeLifecycle,
+        cluster: ClusterService?
+    ) {
+        self.role = role
+        self.cluster = cluster
         self.services = services
         self.fanouts = fanouts
         self.lifecycle = lifecycle
@@ -61,7 +70,7 @@ package final class NodeInspector: Sendable {
         for hub in hubs where try await hub.home.loop.submit({ hub.hasPublisher }).get() { publishers += 1 }
         let configuration = services.configuration
         return NodeStatus(
-            node: configuration.node.name, role: "standalone", state: lifecycle.state.rawValue,
+            node: configuration.node.name, role: role.rawValue, state: lifecycle.state.rawValue,
             version: RelayVersion.current, uptimeSeconds: lifecycle.uptime.seconds, listeners: lifecycle.listeners,
             streams: hubs.count, publishers: publishers, viewers: loops.reduce(0) { $0 + $1.status.viewers },
             connections: services.gate.open, maxConnections: services.gate.maxConnections,
@@ -145,6 +154,37 @@ package final class NodeInspector: Sendable {
         return false
     }
 
+    /// The load signals of the node, for the registry.
+    func report() async throws -> NodeReport {
+        let loops = try await loopViews()
+        let status = try await status(loops)
+        var report = NodeReport()
+        report.uptimeSeconds = status.uptimeSeconds
+        report.egressBitrate = status.bitrateOut
+        report.ingestBitrate = status.bitrateIn
+        report.viewers = status.viewers
+        report.publishers = status.publishers
+        report.streams = status.streams
+        report.joinsTotal = loops.reduce(0) { $0 &+ $1.joins }
+        report.leavesTotal = report.joinsTotal &- min(report.joinsTotal, UInt64(clamping: status.viewers))
+        report.busiestLoop = loops.map(\.status.busy).max() ?? 0
+        report.cpu = loops.isEmpty ? 0 : loops.reduce(0) { $0 + $1.status.busy } / Double(loops.count)
+        report.rejectsTotal = services.gate.refused.values.reduce(0, &+)
+        report.joinFailuresTotal = services.events.counts.values.reduce(0, &+)
+        report.dropsTotal = loops.reduce(0) { $0 &+ $1.ledger.dropped &+ $1.ledger.skipped }
+        report.connections = status.connections
+        report.maxConnections = status.maxConnections
+        return report
+    }
+
+    /// `GET /v1/drain`.
+    package func drainStatus() async throws -> DrainStatus {
+        let status = try await status()
+        return DrainStatus(
+            isDraining: lifecycle.state == .draining, secondsLeft: cluster?.drainSecondsLeft,
+            publishers: status.publishers, children: cluster?.children.children ?? 0, viewers: status.viewers)
+    }
+
     /// `GET /metrics`.
     package func metrics() async throws -> String {
         let loops = try await loopViews()
@@ -161,7 +201,7 @@ package final class NodeInspector: Sendable {
                 framesIn: loops.reduce(0) { $0 &+ $1.framesIn }, framesOut: loops.reduce(0) { $0 &+ $1.framesOut },
                 joins: loops.reduce(0) { $0 &+ $1.joins },
                 slowDisconnects: loops.reduce(0) { $0 &+ $1.slowDisconnects }, rejects: services.events.counts,
-                refused: services.gate.refused, process: ProcessFigures.read()))
+                refused: services.gate.refused, process: ProcessFigures.read(), cluster: cluster?.figures))
     }
 }
 

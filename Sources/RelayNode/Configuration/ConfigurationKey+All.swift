@@ -2,7 +2,7 @@ import Logging
 
 extension ConfigurationKey {
     /// Every key, in the order of the documentation.
-    package static let all: [ConfigurationKey] = listening + streams + limits + operation
+    package static let all: [ConfigurationKey] = listening + streams + cluster + limits + operation
 
     private static let listening: [ConfigurationKey] = [
         .text(
@@ -42,6 +42,9 @@ extension ConfigurationKey {
         .duration(
             "publish.grace", \.publish.grace, .zero ... .seconds(300), zero: "viewers are told at once",
             "How long viewers of a lost publisher are kept for its return."),
+        .duration(
+            "publish.standbyAfter", \.publish.standbyAfter, .milliseconds(100) ... .seconds(60), unit: .milliseconds,
+            "Silence of a publisher after which a standby takes over."),
         .size(
             "gop.maxBytes", \.gop.maxBytes, 0...(1 << 30),
             "GOP cache of a stream: bytes. Viewers that join a GOP longer than the cache wait for the next keyframe; 0 = no cache."

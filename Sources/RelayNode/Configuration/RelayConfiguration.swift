@@ -17,6 +17,10 @@ package struct RelayConfiguration: Sendable, Equatable {
     package var viewer = Viewer()
     package var limits = Limits()
     package var shutdown = Shutdown()
+    package var cluster = Cluster()
+    package var link = Link()
+    package var edge = Edge()
+    package var drain = Drain()
 
     package init() {}
 
@@ -113,6 +117,8 @@ package struct RelayConfiguration: Sendable, Equatable {
         package var policy = Policy.reject
         /// How long viewers of a lost publisher are kept for its return. Zero = they are told at once.
         package var grace = Duration.seconds(10)
+        /// Silence of a publisher after which a standby takes over.
+        package var standbyAfter = Duration.milliseconds(500)
 
         /// See ``Publish/policy``.
         package enum Policy: String, Sendable, Equatable, CaseIterable {

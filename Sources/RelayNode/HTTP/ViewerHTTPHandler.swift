@@ -161,8 +161,12 @@ final class ViewerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler, I
         _ name: StreamName, _ selection: MediaSelection, _ offer: WebSocketOffer?, player: String?,
         _ context: ChannelHandlerContext
     ) {
-        guard let hub = services.directory.hub(named: name) else {
-            refuse(HTTPRefusal(.notFound, .streamNotFound), context)
+        let hub: StreamHub
+        switch services.directory.openForViewer(name, on: fanout, remote: context.remoteAddress) {
+        case .success(let found): hub = found
+        case .failure(let refusal):
+            let status = refusal.code == .streamNotFound ? HTTPResponseStatus.notFound : .serviceUnavailable
+            refuse(HTTPRefusal(status, refusal.code), context)
             return
         }
         if let code = services.gate.enterViewer() {

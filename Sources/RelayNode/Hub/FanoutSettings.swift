@@ -1,3 +1,4 @@
+import RelayCluster
 import RelayCore
 
 /// The part of the configuration that the fan-out needs, in the types of the pure machines.
@@ -10,8 +11,16 @@ struct FanoutSettings: Sendable {
     /// The most a frame may wait for company, adaptive mode.
     var budget: Duration
     var targetBusy: Double
+    /// How long a loop keeps a stream without viewers, so that a returning one is served from memory.
+    var replicaLinger: Duration
 
-    init(_ configuration: RelayConfiguration) {
+    /// How long a loop of a node alone keeps a stream without viewers.
+    static let replicaLinger = Duration.seconds(10)
+
+    init(_ configuration: RelayConfiguration, role: NodeRole = .standalone) {
+        // Of an edge's linger the loops take their share; the pull takes the rest.
+        replicaLinger =
+            role == .standalone ? Self.replicaLinger : min(Self.replicaLinger, configuration.edge.linger / 2)
         chunkSize = configuration.rtmp.chunkSize
         log = WireLog.Limits(
             retention: configuration.viewer.skipAfter, bytes: configuration.gop.maxBytes,

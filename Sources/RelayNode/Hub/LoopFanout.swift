@@ -31,8 +31,6 @@ final class LoopFanout: @unchecked Sendable {
     static let paceEvery = Duration.milliseconds(200)
     /// How often viewers, feeds and rates are looked after.
     static let sweepEvery = Duration.seconds(1)
-    /// How long a replica without viewers is kept, so that a returning viewer is served from memory.
-    static let replicaLinger = Duration.seconds(10)
 
     init(index: Int, loop: any EventLoop, settings: FanoutSettings) {
         self.index = index
@@ -72,7 +70,7 @@ final class LoopFanout: @unchecked Sendable {
         for hub in homeHubs.values { hub.measure(now: now) }
         for (name, replica) in replicas {
             replica.sweep(now: now)
-            if let idle = replica.idleSince, now - idle > Self.replicaLinger {
+            if let idle = replica.idleSince, now - idle >= settings.replicaLinger {
                 replicas[name] = nil
                 retire(replica)
                 replica.hub.remove(replica)

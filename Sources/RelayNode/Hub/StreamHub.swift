@@ -1,12 +1,15 @@
 import NIOCore
 import RelayAPI
 import RelayCore
+import RelayLink
 
 /// What a publisher's connection does for the hub. All calls on the connection's own event loop.
 protocol PublisherConnection: AnyObject, Sendable {
     /// The publisher is no longer wanted: say why in the protocol's own words and close. Ignored when the connection publishes
     /// something else by now.
     func endPublishing(_ code: RelayCode, to hub: StreamHub)
+    /// The publisher is to go on at another node: ask it where it can be asked, else close at its next keyframe.
+    func moveAway(_ code: RelayCode, to url: String?, from hub: StreamHub)
 }
 
 /// A publisher as the hub knows it.
@@ -20,6 +23,8 @@ struct Publisher: Sendable {
     var encoder: String?
     /// The most its frames may wait for company, where it asked for less than the node allows.
     var budget: Duration?
+    /// It said that it is the reserve of another publisher (`?role=backup`).
+    var isBackup = false
 }
 
 /// One audio, video or data message on its way from a publisher to the hub.
@@ -31,44 +36,72 @@ struct InboundMedia: Sendable {
     var isMetadata = false
 }
 
-/// The in-process fan-out of one stream: stamps what the publisher sends and hands each batch to every event loop that has
-/// viewers, once.
+/// The in-process fan-out of one stream: stamps what its publisher sends, or joins what other nodes send of it, and hands each
+/// batch to every event loop that has viewers, and to every child, once.
 ///
-/// Lives on one event loop (the first publisher's); all state is confined to it, hence the unchecked `Sendable`.
+/// Lives on one event loop (the first publisher's, or the first viewer's of a pulled stream); all state is confined to it,
+/// hence the unchecked `Sendable`.
 final class StreamHub: @unchecked Sendable {
     let name: StreamName
     let home: LoopFanout
-    private let directory: StreamDirectory
-    private let settings: Settings
+    let directory: StreamDirectory
+    let settings: Settings
 
     /// What the hub takes from the configuration.
     struct Settings: Sendable {
         var policy: RelayConfiguration.Publish.Policy
         var grace: Duration
+        var standbyAfter: Duration
         var gop: GOPCache.Limits
     }
 
-    private enum State {
-        /// A publisher sends. → `waiting`, `ended`
+    enum State {
+        /// A publisher sends. → `waiting`, `pulling`, `ended`
         case live(Publisher, since: MonotonicTime)
-        /// The publisher was lost; viewers are kept for its return. → `live`, `ended`
+        /// The publisher was lost; viewers are kept for its return. → `live`, `pulling`, `ended`
         case waiting(Scheduled<Void>)
-        /// Over; a new publisher gets a new hub.
+        /// Other nodes send. → `live`, `ended`
+        case pulling(any HubSource)
+        /// Over; a new publisher or pull gets a new hub.
         case ended
     }
 
-    private var state: State?
-    private let startedAt: MonotonicTime
-    private var stamper = Stamper()
-    private var headers = StreamHeaders()
-    private var gop: GOPCache
-    private var outbound: [Frame] = []
-    private var replicas: [(replica: StreamReplica, fanout: LoopFanout)] = []
-    private var departed = LossLedger()
-    private var publisherBytes: UInt64 = 0
-    private var republishes: UInt64 = 0
-    private var meter = StreamMeter()
-    private var facts = StreamFacts()
+    var state: State?
+    let startedAt: MonotonicTime
+    var stamper = Stamper()
+    var headers = StreamHeaders()
+    var gop: GOPCache
+    /// Frames as stamped, for children; `gop` and `outbound` have the times of viewers.
+    var history: StreamHistory
+    var outbound: [Frame] = []
+    var outboundRaw: [Frame] = []
+    var replicas: [(replica: StreamReplica, fanout: LoopFanout)] = []
+    var children: [any HubChild] = []
+    var departed = LossLedger()
+    var publisherBytes: UInt64 = 0
+    var republishes: UInt64 = 0
+    var meter = StreamMeter()
+    var facts = StreamFacts()
+    var newestFrameAt: MonotonicTime?
+    /// The second publisher, in reserve.
+    var standby: StandbyPublisher?
+
+    /// The life of the stream that frames belong to; nil before the first.
+    var incarnation: Incarnation?
+    /// Wall-clock instant of decoding time 0, ms since 1970; 0 before the first frame.
+    var startWall: Int64 = 0
+    /// The first frame of the publisher was told about.
+    var hasTold = false
+    /// From the origin: 0 when the publisher is here.
+    var hops: UInt8 = 0
+    var splice = Splice()
+    /// Sequence headers of a new source, to be put before its first frame.
+    var headersToInject: [Frame] = []
+    /// A pulled stream that no frame of has come yet keeps its viewers waiting.
+    var pendingReplicas: [(replica: StreamReplica, fanout: LoopFanout)] = []
+    var isFlowing = false
+    /// Frames that sources sent, had already or not.
+    var framesPulled: UInt64 = 0
 
     init(name: StreamName, home: LoopFanout, directory: StreamDirectory, settings: Settings, now: MonotonicTime) {
         self.name = name
@@ -76,37 +109,50 @@ final class StreamHub: @unchecked Sendable {
         self.directory = directory
         self.settings = settings
         self.gop = GOPCache(limits: settings.gop)
+        self.history = StreamHistory(limits: settings.gop)
         self.startedAt = now
     }
 
-    // MARK: Publishers (on the home loop)
-
-    /// A publisher asks for the stream.
-    ///
-    /// - Returns: nil when it may go ahead, else why not; `.streamEnded` asks the caller to look the stream up anew.
-    func claim(_ publisher: Publisher, now: MonotonicTime) -> RelayCode? {
+    /// Ends the stream for everyone.
+    func end(_ code: RelayCode) {
         switch state {
-        case .ended:
-            return .streamEnded
-        case .live(let old, _):
-            guard settings.policy == .takeover else { return .streamBusy }
-            old.loop.execute { old.connection.endPublishing(.takenOver, to: self) }
-            republishes &+= 1
-        case .waiting(let timer):
-            timer.cancel()
-            republishes &+= 1
-        case nil:
-            home.adopt(self)
+        case .ended: return
+        case .waiting(let timer): timer.cancel()
+        case .pulling(let source): source.stop()
+        case .live, nil: break
         }
-        state = .live(publisher, since: now)
-        publisherBytes = 0
-        beginSession()
-        return nil
+        state = .ended
+        directory.remove(self)
+        home.release(self)
+        if let standby {
+            self.standby = nil
+            standby.publisher.loop.execute { standby.publisher.connection.endPublishing(code, to: self) }
+        }
+        for child in children { child.run { child.end(code == .draining ? .draining : .finished) } }
+        children = []
+        for (replica, fanout) in replicas + pendingReplicas { fanout.run { fanout.drop(replica, code: code) } }
+        replicas = []
+        pendingReplicas = []
+        directory.observer?.hub(self, did: .ended)
     }
 
-    private func beginSession() {
-        flushOutbound(now: .now())
-        stamper.beginSession()
+    /// Hands the frames gathered from one read to every loop with viewers and to every child.
+    func flushOutbound(now: MonotonicTime) {
+        guard !outbound.isEmpty else { return }
+        let frames = outbound
+        outbound.removeAll(keepingCapacity: true)
+        for (replica, fanout) in replicas { fanout.run { replica.deliver(frames, now: now) } }
+        guard !outboundRaw.isEmpty else {
+            for child in children { child.run { child.deliver(frames) } }
+            return
+        }
+        let raw = outboundRaw
+        outboundRaw.removeAll(keepingCapacity: true)
+        for child in children { child.run { child.deliver(raw) } }
+    }
+
+    /// Forgets what leads nowhere: another publisher or another incarnation sends from here on.
+    func forgetMedia() {
         headers.clear()
         gop.clear()
         facts = StreamFacts()
@@ -114,59 +160,8 @@ final class StreamHub: @unchecked Sendable {
         for (replica, fanout) in replicas { fanout.run { replica.beginSession(budget: budget) } }
     }
 
-    /// The publisher is gone.
-    ///
-    /// - Parameter isClean: Whether it said goodbye; if not, viewers are kept for its return.
-    func lose(publisher id: UInt64, isClean: Bool) {
-        guard case .live(let publisher, _) = state, publisher.id == id else { return }
-        flushOutbound(now: .now())
-        if isClean || settings.grace <= .zero {
-            end(.streamEnded)
-        } else {
-            let timer = home.loop.scheduleTask(in: TimeAmount(settings.grace)) { self.end(.streamEnded) }
-            state = .waiting(timer)
-        }
-    }
-
-    /// Ends the stream for everyone.
-    func end(_ code: RelayCode) {
-        if case .waiting(let timer) = state { timer.cancel() }
-        if case .ended = state { return }
-        state = .ended
-        directory.remove(self)
-        home.release(self)
-        for (replica, fanout) in replicas { fanout.run { fanout.drop(replica, code: code) } }
-        replicas = []
-    }
-
-    /// Closes the publisher's connection; the stream waits or ends as if it had gone.
-    ///
-    /// - Returns: False when there is none.
-    func kickPublisher(_ code: RelayCode) -> Bool {
-        guard case .live(let publisher, _) = state else { return false }
-        publisher.loop.execute { publisher.connection.endPublishing(code, to: self) }
-        end(code)
-        return true
-    }
-
-    // MARK: Media (on the home loop)
-
-    /// Takes in one message of the current publisher; frames go out at the next ``flushOutbound(now:)``.
-    ///
-    /// - Returns: Whether the publisher should be closed for broken media.
-    func ingest(_ media: InboundMedia, from publisherID: UInt64, now: MonotonicTime) -> Bool {
-        guard case .live(let publisher, _) = state, publisher.id == publisherID else { return false }
-        publisherBytes &+= UInt64(truncatingIfNeeded: media.body.readableBytes)
-        let frame: Frame
-        do {
-            if media.kind == .data {
-                frame = try stamper.stamp(data: media.body, isMetadata: media.isMetadata)
-            } else {
-                frame = try stamper.stamp(media: media.kind, timestamp: media.timestamp, body: media.body, now: now)
-            }
-        } catch {
-            return stamper.isHopeless
-        }
+    /// Notes what a frame says about the stream.
+    func noteFacts(_ frame: Frame) {
         if frame.flags.contains(.config) {
             headers.note(frame)
             facts.note(frame)
@@ -176,17 +171,6 @@ final class StreamHub: @unchecked Sendable {
         meter.note(frame)
         home.meter.framesIn &+= 1
         home.meter.bytesIn &+= UInt64(truncatingIfNeeded: frame.body.readableBytes)
-        gop.append(frame)
-        outbound.append(frame)
-        return false
-    }
-
-    /// Hands the frames gathered from one read to every loop with viewers.
-    func flushOutbound(now: MonotonicTime) {
-        guard !outbound.isEmpty else { return }
-        let frames = outbound
-        outbound.removeAll(keepingCapacity: true)
-        for (replica, fanout) in replicas { fanout.run { replica.deliver(frames, now: now) } }
     }
 
     // MARK: Replicas
@@ -200,11 +184,13 @@ final class StreamHub: @unchecked Sendable {
                 return
             }
             flushOutbound(now: .now())
-            replicas.append((replica, fanout))
-            let headers = headers
-            let frames = gop.frames
-            let budget = publisherBudget
-            fanout.run { replica.install(headers: headers, gop: frames, budget: budget, now: .now()) }
+            guard isFlowing || hasPublisher || isWaiting else {
+                pendingReplicas.append((replica, fanout))
+                noteDemand()
+                return
+            }
+            install(replica, fanout, now: .now())
+            noteDemand()
         }
     }
 
@@ -214,24 +200,32 @@ final class StreamHub: @unchecked Sendable {
         home.run { [self] in
             departed += ledger
             replicas.removeAll { $0.replica === replica }
+            pendingReplicas.removeAll { $0.replica === replica }
+            noteDemand()
         }
     }
 
     // MARK: Views for the API (on the home loop)
 
     /// Once a second.
-    func measure(now: MonotonicTime) { meter.tick(now: now) }
+    func measure(now: MonotonicTime) {
+        meter.tick(now: now)
+        if isPulled, incarnation != nil, !isFlowing { installPending(now: now) }
+    }
 
-    private var publisherBudget: Duration? {
+    var publisherBudget: Duration? {
         if case .live(let publisher, _) = state { publisher.budget } else { nil }
     }
 
     var hasPublisher: Bool { if case .live = state { true } else { false } }
+    var isWaiting: Bool { if case .waiting = state { true } else { false } }
+    var isPulled: Bool { if case .pulling = state { true } else { false } }
 
     /// The stream as the list shows it.
     func summary(viewers: Int, now: MonotonicTime) -> StreamSummary {
         StreamSummary(
-            app: name.app, name: name.name, state: hasPublisher ? "live" : "waiting", videoCodec: facts.video?.name,
+            app: name.app, name: name.name, state: hasPublisher || (isPulled && isFlowing) ? "live" : "waiting",
+            videoCodec: facts.video?.name,
             audioCodec: facts.audio?.name, width: facts.width, height: facts.height,
             framesPerSecond: meter.framesPerSecond, bitrate: meter.bitrate, viewers: viewers,
             uptimeSeconds: (now - startedAt).seconds)
@@ -255,9 +249,10 @@ final class StreamHub: @unchecked Sendable {
             }
         return StreamDetail(
             summary: summary(viewers: viewers, now: now), publisher: publisher,
-            ledger: LedgerStatus(framesIn: stamper.framesStamped, sum), gopFrames: gop.frames.count,
+            ledger: LedgerStatus(framesIn: isPulled ? framesPulled : stamper.framesStamped, sum),
+            gopFrames: gop.frames.count,
             gopBytes: gop.bytes, gopMilliseconds: gop.milliseconds, gopNote: note,
-            keyIntervalMs: meter.keyInterval, lastDts: stamper.clock, timestampRebases: stamper.rebases,
+            keyIntervalMs: meter.keyInterval, lastDts: viewerClock, timestampRebases: stamper.rebases,
             brokenTags: stamper.counters.broken, republishes: republishes)
     }
 

@@ -10,8 +10,13 @@ extension RTMPConnectionHandler {
             reject(request.messageStreamID, .commandOrder, .playFailed)
             return
         }
-        guard let hub = services.directory.hub(named: request.name) else {
-            reject(request.messageStreamID, .streamNotFound, .playStreamNotFound)
+        let hub: StreamHub
+        switch services.directory.openForViewer(request.name, on: fanout, remote: remote) {
+        case .success(let found): hub = found
+        case .failure(let refusal):
+            reject(
+                request.messageStreamID, refusal.code,
+                refusal.code == .streamNotFound ? .playStreamNotFound : .playFailed)
             return
         }
         guard let selection = Self.selection(request.query) else {

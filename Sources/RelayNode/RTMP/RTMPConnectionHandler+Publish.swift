@@ -16,11 +16,11 @@ extension RTMPConnectionHandler {
         let publisher = Publisher(
             id: ticket.id, connection: self, loop: context.eventLoop,
             remote: context.remoteAddress.map(RemoteText.describe) ?? "?", encoder: identity.player,
-            budget: Self.budget(request.query))
-        let future = services.directory.publish(request.name, publisher, on: fanout)
+            budget: Self.budget(request.query), isBackup: Self.isBackup(request.query))
+        let future = services.publishDesk.publish(request.name, publisher, on: fanout)
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         let id = ticket.id
-        future.whenSuccess { result in bound.value.publishDecided(request, id, result) }
+        future.whenSuccess { bound.value.publishDecided(request, id, $0) }
     }
 
     /// The publisher's wish for a latency budget: `?budget=MS` behind the stream's name.
@@ -31,11 +31,15 @@ extension RTMPConnectionHandler {
         return nil
     }
 
-    private func publishDecided(
-        _ request: RTMPServerSession.PublishRequest, _ id: UInt64, _ result: Result<StreamHub, PublishRefusal>
-    ) {
-        switch result {
-        case .success(let hub):
+    /// Whether the publisher says that it is the reserve of another: `?role=backup`.
+    static func isBackup(_ query: String) -> Bool { query.split(separator: "&").contains("role=backup") }
+
+    private func publishDecided(_ request: RTMPServerSession.PublishRequest, _ id: UInt64, _ route: PublishRoute) {
+        switch route {
+        case .elsewhere(let targets):
+            guard !isClosing else { return }
+            forward(request, to: targets)
+        case .here(let hub, let outcome):
             guard !isClosing else {
                 // The connection went while the hub decided, and took its id with it.
                 hub.home.run { hub.lose(publisher: id, isClean: false) }
@@ -51,10 +55,11 @@ extension RTMPConnectionHandler {
             mediaDeadline = .now() + services.configuration.limits.firstMediaTimeout
             session.acceptPublish(streamID: request.messageStreamID, now: .now())
             services.logger.info(
-                "publishing", metadata: ["stream": "\(hub.name)", "remote": "\(remote?.ipAddress ?? "?")"])
-        case .failure(let refusal):
+                outcome == .standby ? "publishing in reserve" : "publishing",
+                metadata: ["stream": "\(hub.name)", "remote": "\(remote?.ipAddress ?? "?")"])
+        case .refused(let code):
             publishStreamID = nil
-            reject(request.messageStreamID, refusal.code, .publishBadName)
+            reject(request.messageStreamID, code, .publishBadName)
         }
         runAndFlush()
     }
@@ -70,7 +75,18 @@ extension RTMPConnectionHandler {
     func ingest(
         _ kind: MediaKind, timestamp: UInt32, _ payload: ByteBuffer, streamID: UInt32, now: MonotonicTime
     ) {
-        guard let hub, streamID == publishStreamID else { return }
+        guard streamID == publishStreamID else { return }
+        if let forwarder {
+            mediaDeadline = now + services.configuration.limits.mediaTimeout
+            forwarder.send(kind, timestamp: timestamp, payload)
+            return
+        }
+        guard let hub else { return }
+        if let code = leavesAtKeyframe, isGoodPlaceToLeave(kind, payload) {
+            leavesAtKeyframe = nil
+            endPublishing(code, to: hub)
+            return
+        }
         mediaDeadline = now + services.configuration.limits.mediaTimeout
         let inbound = InboundMedia(
             kind: kind, timestamp: timestamp, body: payload,
@@ -128,15 +144,47 @@ extension RTMPConnectionHandler {
         closeAfterFlush()
     }
 
+    /// How long an encoder that was asked to connect elsewhere may take before it is closed.
+    static let moveTimeout = TimeAmount.seconds(5)
+
+    func moveAway(_ code: RelayCode, to url: String?, from hub: StreamHub) {
+        guard !isClosing, let context, self.hub === hub, publishStreamID != nil else { return }
+        wasSentAway = true
+        if session.reconnectRequest(tcUrl: url, description: code.hint) {
+            runAndFlush()
+            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+            context.eventLoop.scheduleTask(in: Self.moveTimeout) {
+                if bound.value.hub === hub { bound.value.leavesAtKeyframe = code }
+            }
+        } else {
+            leavesAtKeyframe = code
+        }
+    }
+
+    /// Before a keyframe nothing is cut in two; a stream without video has no better place than any.
+    private func isGoodPlaceToLeave(_ kind: MediaKind, _ payload: ByteBuffer) -> Bool {
+        guard let header = try? MediaHeader.parse(kind: kind, body: payload) else { return false }
+        if kind == .video { hasVideo = true }
+        return kind == .video
+            ? header.isKeyframe && !header.isSequenceHeader : !hasVideo && kind == .audio && header.isCoded
+    }
+
     func leavePublishing(isClean: Bool) {
         publishStreamID = nil
         mediaDeadline = nil
+        leavesAtKeyframe = nil
+        if let forwarder {
+            self.forwarder = nil
+            forwarder.finish(isClean: isClean)
+        }
         guard let hub else { return }
         self.hub = nil
         if !isClosing { fanout.addIdle(self) }
         let id = connectionID
         services.logger.info(
             "publisher left", metadata: ["stream": "\(hub.name)", "clean": "\(isClean)"])
-        hub.home.run { hub.lose(publisher: id, isClean: isClean) }
+        let isGoodbye = isClean && !wasSentAway
+        wasSentAway = false
+        hub.home.run { hub.lose(publisher: id, isClean: isGoodbye) }
     }
 }

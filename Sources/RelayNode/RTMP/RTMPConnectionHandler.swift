@@ -35,6 +35,13 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
     var inFlight = 0
     /// At which the publisher is held back: one keyframe at the cap of a video message.
     static let maximumInFlight = 8 << 20
+    /// Passes the stream on to an origin, when this node does not take publishers itself.
+    var forwarder: PublishForwarder?
+    /// The publisher is to leave before its next keyframe, for this reason.
+    var leavesAtKeyframe: RelayCode?
+    /// The publisher was asked to go on elsewhere, so its goodbye is none of the stream's.
+    var wasSentAway = false
+    var hasVideo = false
 
     // Playing
     var replica: StreamReplica?
@@ -127,7 +134,7 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
     /// Leaves bytes in the socket while the session can do nothing with them: a decision is awaited, or the peer costs more
     /// work than it may. TCP then holds the peer back.
     func adjustReading() {
-        let isWanted = session.wantsInput && inFlight < Self.maximumInFlight
+        let isWanted = session.wantsInput && inFlight < Self.maximumInFlight && forwarder?.isWritable != false
         guard !isClosing, let context, isWanted != isReading else { return }
         isReading = isWanted
         try? context.channel.syncOptions?.setOption(.autoRead, value: isReading)

@@ -8,15 +8,18 @@ final class ConnectionServices: Sendable {
     let directory: StreamDirectory
     let logger: Logger
     let events: EventCounter
+    /// Decides where a publisher's stream goes.
+    let publishDesk: any PublishDesk
 
     init(
         configuration: RelayConfiguration, gate: ConnectionGate, directory: StreamDirectory, logger: Logger,
-        events: EventCounter
+        events: EventCounter, publishDesk: (any PublishDesk)? = nil
     ) {
         self.configuration = configuration
         self.gate = gate
         self.directory = directory
         self.logger = logger
         self.events = events
+        self.publishDesk = publishDesk ?? LocalPublishDesk(directory: directory)
     }
 }

@@ -3,6 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import RelayCore
+import RelayLink
 import ServiceLifecycle
 
 /// The media side of a node as a service: binds the listeners, runs until it is asked to stop, then drains within the
@@ -12,6 +13,9 @@ struct MediaService: Service {
     let fanouts: [LoopFanout]
     let services: ConnectionServices
     let lifecycle: NodeLifecycle
+    let links: LinkRegister
+    /// nil on a node alone.
+    let cluster: ClusterService?
 
     /// Pending connections that the kernel holds for us; a thundering herd of players fits.
     static let backlog: Int32 = 4_096
@@ -23,6 +27,12 @@ struct MediaService: Service {
         let configuration = services.configuration
         let rtmp = try await bind("rtmp", host: configuration.rtmp.host, port: configuration.rtmp.port, startRTMP)
         let http = try await bind("http", host: configuration.http.host, port: configuration.http.port, startHTTP)
+        var listeners = [rtmp, http]
+        if let cluster {
+            let link = try await bind("link", host: configuration.link.host, port: configuration.link.port, startLink)
+            listeners.append(link)
+            await cluster.didBind(rtmp: rtmp.localAddress?.port, link: link.localAddress?.port)
+        }
         lifecycle.didStart()
         services.logger.info(
             "ready",
@@ -30,7 +40,7 @@ struct MediaService: Service {
                 $0[$1.key] = "\($1.value)"
             })
         try? await gracefulShutdown()
-        await drain(listeners: [rtmp, http])
+        await drain(listeners: listeners)
     }
 
     // MARK: Listening
@@ -106,6 +116,19 @@ struct MediaService: Service {
         try channel.pipeline.syncOperations.addHandlers([decoder, handler])
     }
 
+    private func startLink(_ channel: any Channel, _ fanout: LoopFanout) throws {
+        guard let cluster else { return }
+        let pipeline = channel.pipeline.syncOperations
+        try channel.syncOptions?.setOption(.writeBufferWaterMark, value: LinkHandler.waterMark)
+        try channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
+        try cluster.security.addServer(to: pipeline) { await cluster.knows(certificate: $0) }
+        try pipeline.addHandler(
+            LinkHandler(
+                session: LinkSession(
+                    role: .listener, settings: cluster.linkSettings, crypto: .openSSL, now: .now()),
+                owner: LinkServer(services: services, links: links, me: cluster.me)))
+    }
+
     private func admit(_ channel: any Channel) -> Result<ConnectionGate.Ticket, ConnectionGate.Refusal> {
         if lifecycle.state == .draining { return .failure(.init(code: .draining)) }
         return services.gate.admit(channel.remoteAddress)
@@ -115,11 +138,22 @@ struct MediaService: Service {
 
     /// How often the drain looks whether the last connection has gone.
     static let drainPoll = Duration.milliseconds(50)
+    /// Of the deadline, for telling those that are left.
+    static let lastWords = Duration.milliseconds(500)
+
     /// Ends everything in order: no new connections, no new streams, everyone told, until all have left or the deadline is here.
     private func drain(listeners: [any Channel]) async {
         lifecycle.beginDrain()
         services.logger.info("draining", metadata: ["connections": "\(services.gate.open)"])
         for listener in listeners { try? await listener.close() }
+        let deadline = MonotonicTime.now() + services.configuration.shutdown.deadline
+        if let cluster {
+            // Viewers and children are served until they have gone, or until the deadline.
+            await cluster.beginDrain(within: services.configuration.shutdown.deadline)
+            while services.gate.open > 0, .now() < deadline - Self.lastWords {
+                guard (try? await Task.sleep(for: Self.drainPoll)) != nil else { break }
+            }
+        }
         for hub in services.directory.close() {
             try? await hub.home.loop.submit {
                 _ = hub.kickPublisher(.draining)
@@ -127,7 +161,6 @@ struct MediaService: Service {
             }.get()
         }
         for fanout in fanouts { try? await fanout.loop.submit { fanout.endIdleConnections(.draining) }.get() }
-        let deadline = MonotonicTime.now() + services.configuration.shutdown.deadline
         while services.gate.open > 0, .now() < deadline {
             // Cancelled means that waiting is over, not that the next wait is shorter.
             guard (try? await Task.sleep(for: Self.drainPoll)) != nil else { break }

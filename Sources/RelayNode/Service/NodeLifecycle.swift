@@ -8,7 +8,7 @@ final class NodeLifecycle: Sendable {
         case starting
         /// New work is welcome. → `draining`
         case running
-        /// Going down: no new work. Never left.
+        /// Going down, or told to drain: no new work. → `running` when the order is taken back
         case draining
     }
 
@@ -34,6 +34,9 @@ final class NodeLifecycle: Sendable {
     }
 
     func beginDrain() { values.withLock { $0.state = .draining } }
+
+    /// The order to drain was taken back.
+    func undrain() { values.withLock { if $0.state == .draining { $0.state = .running } } }
 }
 
 /// The release.

@@ -10,6 +10,7 @@ final class EventCounter: Sendable {
     enum Transport: String, Sendable, CaseIterable {
         case rtmp
         case http
+        case link
     }
 
     struct Key: Hashable, Sendable {

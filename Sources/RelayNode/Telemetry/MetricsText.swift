@@ -66,6 +66,24 @@ enum MetricsText {
         family(
             "relay_flush_interval_seconds", "gauge", "The flush interval in force on an event loop; 0 = at once.",
             status.loops.map { ("{loop=\"\($0.index)\"}", ($0.flushIntervalMs / 1000).description) })
+        if let cluster = metrics.cluster {
+            gauge("relay_cluster_registry_up", "1 while the registry answers.", cluster.isRegistryUp ? 1 : 0)
+            gauge(
+                "relay_cluster_lease_held", "1 while the node may assert what it owns.", cluster.isLeaseHeld ? 1 : 0)
+            gauge("relay_cluster_streams_owned", "Streams whose publishers are here.", cluster.owned)
+            gauge("relay_cluster_pulls", "Streams pulled from other nodes.", cluster.pulls)
+            gauge("relay_cluster_children", "Subscriptions of other nodes served now.", cluster.children)
+            counter(
+                "relay_cluster_pull_attempts_total", "Subscriptions asked for at parents.", cluster.attempts)
+            counter("relay_cluster_failovers_total", "Changes of source that frames followed.", cluster.failovers)
+            counter(
+                "relay_cluster_failover_frames_lost_total", "Frames lost in changes of source.", cluster.framesLost)
+            family(
+                "relay_cluster_lookups_total", "counter", "Lookups of streams, by result.",
+                ClusterFigures.Lookup.allCases.sorted { $0.rawValue < $1.rawValue }.map {
+                    ("{result=\"\($0.rawValue)\"}", String(cluster.lookups[$0] ?? 0))
+                })
+        }
         counter("process_cpu_seconds_total", "CPU time used.", metrics.process.cpuSeconds)
         gauge("process_resident_memory_bytes", "Resident memory.", metrics.process.residentBytes)
         gauge("process_open_fds", "Descriptors open.", metrics.process.openDescriptors)

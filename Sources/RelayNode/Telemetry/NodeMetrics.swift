@@ -26,4 +26,34 @@ struct NodeMetrics: Sendable {
     var refused: [Int: UInt64]
     /// `process_*`.
     var process: ProcessFigures
+    /// `relay_cluster_*`; nil on a node alone.
+    var cluster: ClusterFigures?
+}
+
+/// The node's part in the cluster, in numbers.
+struct ClusterFigures: Sendable, Hashable {
+    /// `relay_cluster_registry_up`: 1 while the registry answers.
+    var isRegistryUp = false
+    /// `relay_cluster_lease_held`: 1 while the node may assert what it owns.
+    var isLeaseHeld = false
+    /// `relay_cluster_streams_owned`.
+    var owned = 0
+    /// `relay_cluster_pulls`: streams pulled from other nodes.
+    var pulls = 0
+    /// `relay_cluster_children`: subscriptions of other nodes.
+    var children = 0
+    /// `relay_cluster_failovers_total`: changes of source that frames followed.
+    var failovers: UInt64 = 0
+    /// `relay_cluster_failover_frames_lost_total`.
+    var framesLost: UInt64 = 0
+    /// `relay_cluster_pull_attempts_total`: subscriptions asked for at parents.
+    var attempts: UInt64 = 0
+    /// `relay_cluster_lookups_total`, by result.
+    var lookups: [Lookup: UInt64] = [:]
+
+    enum Lookup: String, Sendable, Hashable, CaseIterable {
+        case found, unavailable
+        case lastKnown = "last_known"
+        case notFound = "not_found"
+    }
 }

@@ -28,6 +28,17 @@ package struct AdminAPI: Sendable {
     package func stream(_ name: String) throws -> StreamDetail? {
         try get("/v1/streams/\(name)", as: StreamDetail.self)
     }
+    package func clusterNodes() throws -> ClusterNodeList? { try get("/v1/cluster/nodes", as: ClusterNodeList.self) }
+    package func clusterStreams() throws -> [ClusterStream] {
+        try get("/v1/cluster/streams", as: ClusterStreamList.self)?.streams ?? []
+    }
+    package func why(_ stream: String) throws -> StreamWhy? {
+        try get("/v1/cluster/why/\(stream)", as: StreamWhy.self)
+    }
+    package func events() throws -> [ClusterEventEntry] {
+        try get("/v1/cluster/events", as: ClusterEventList.self)?.events ?? []
+    }
+    package func post(_ path: String) throws -> Int { try request("POST", path).status }
     package func viewers(of name: String) throws -> [ViewerStatus] {
         try get("/v1/viewers?stream=\(name)&limit=10000", as: ViewerList.self)?.viewers ?? []
     }

@@ -21,6 +21,8 @@ package final class RelayProcess: Sendable {
     package let rtmpPort: Int
     package let httpPort: Int
     package let adminPort: Int
+    /// 0 on a node alone.
+    package let linkPort: Int
     private let state: SharedState
 
     /// What the process's threads share with the object.
@@ -28,11 +30,12 @@ package final class RelayProcess: Sendable {
         let values = Mutex(State())
     }
 
-    private init(pid: pid_t, ports: (rtmp: Int, http: Int, admin: Int), state: SharedState) {
+    private init(pid: pid_t, ports: (rtmp: Int, http: Int, admin: Int, link: Int), state: SharedState) {
         self.pid = pid
         rtmpPort = ports.rtmp
         httpPort = ports.http
         adminPort = ports.admin
+        linkPort = ports.link
         self.state = state
     }
 
@@ -50,20 +53,22 @@ package final class RelayProcess: Sendable {
 
     /// Starts the server and waits until it is ready.
     ///
-    /// - Parameter flags: configuration flags, behind those that choose free ports.
+    /// - Parameters:
+    ///   - flags: configuration flags, behind those that choose free ports.
+    ///   - role: `standalone`, `origin` or `edge`.
     /// - Throws: ``RelayBinary/NotBuilt``, ``StartFailure`` with the log, ``NotInTime``.
-    package static func start(_ flags: [String] = []) async throws -> RelayProcess {
+    package static func start(_ flags: [String] = [], role: String = "standalone") async throws -> RelayProcess {
         let path = try RelayBinary.path()
         let arguments =
             [
-                path, "standalone", "--rtmp-host", "127.0.0.1", "--rtmp-port", "0", "--http-host", "127.0.0.1",
+                path, role, "--rtmp-host", "127.0.0.1", "--rtmp-port", "0", "--http-host", "127.0.0.1",
                 "--http-port", "0", "--admin-host", "127.0.0.1", "--admin-port", "0", "--log-level", "info",
                 "--log-format", "json",
-            ] + flags
+            ] + (flags.contains("--link-port") ? [] : ["--link-port", "0"]) + flags
         let state = SharedState()
         let pid = try spawn(path, arguments, state)
         do {
-            var ports: (rtmp: Int, http: Int, admin: Int)?
+            var ports: (rtmp: Int, http: Int, admin: Int, link: Int)?
             try await eventually("relay is ready", within: .seconds(30)) {
                 if state.values.withLock({ $0.exit != nil && $0.isLogComplete }) {
                     throw StartFailure(log: state.values.withLock { $0.lines })
@@ -75,19 +80,24 @@ package final class RelayProcess: Sendable {
             return RelayProcess(pid: pid, ports: ports, state: state)
         } catch {
             if state.values.withLock({ $0.exit }) == nil { kill(pid, SIGKILL) }
+            if error is NotInTime { throw StartFailure(log: state.values.withLock { $0.lines } + ["\(error)"]) }
             throw error
         }
     }
 
     /// The "ready" record names the media listeners; the admin API is bound beside them and is found among the process's sockets.
-    private static func readyPorts(_ lines: [String], _ pid: pid_t) -> (rtmp: Int, http: Int, admin: Int)? {
+    private static func readyPorts(
+        _ lines: [String], _ pid: pid_t
+    ) -> (rtmp: Int, http: Int, admin: Int, link: Int)? {
         guard let line = lines.first(where: { $0.contains("\"message\":\"ready\"") }),
             let record = try? JSONDecoder().decode([String: String].self, from: Data(line.utf8)),
             let rtmp = record["rtmp"].flatMap(port), let http = record["http"].flatMap(port)
         else { return nil }
+        let link = record["link"].flatMap(port) ?? 0
         let admin =
-            record["admin"].flatMap(port) ?? ProcessFiles.listeningPorts(of: pid).first { $0 != rtmp && $0 != http }
-        return admin.map { (rtmp, http, $0) }
+            record["admin"].flatMap(port)
+            ?? ProcessFiles.listeningPorts(of: pid).first { ![rtmp, http, link].contains($0) }
+        return admin.map { (rtmp, http, $0, link) }
     }
 
     private static func port(_ address: String) -> Int? { address.split(separator: ":").last.flatMap { Int($0) } }

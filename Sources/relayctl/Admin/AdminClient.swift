@@ -40,8 +40,12 @@ struct AdminClient: Sendable {
 
     func kickViewer(_ id: UInt64) async throws(Failure) { _ = try await send("DELETE", "/v1/viewers/\(id)") }
 
-    private func get<Answer: Decodable>(_ path: String) async throws(Failure) -> Answer {
-        let body = try await send("GET", path)
+    func get<Answer: Decodable>(_ path: String) async throws(Failure) -> Answer { try await ask("GET", path) }
+
+    func post<Answer: Decodable>(_ path: String) async throws(Failure) -> Answer { try await ask("POST", path) }
+
+    private func ask<Answer: Decodable>(_ method: String, _ path: String) async throws(Failure) -> Answer {
+        let body = try await send(method, path)
         do { return try JSONDecoder().decode(Answer.self, from: Data(body)) } catch {
             throw .badAnswer(
                 "The answer of \(shownBase) is not what it should be. Do relayctl and the node have the same version?")
@@ -50,8 +54,11 @@ struct AdminClient: Sendable {
 
     /// The body of a 2xx answer.
     private func send(_ method: String, _ path: String) async throws(Failure) -> [UInt8] {
+        var headers = [(name: "Accept", value: "application/json"), (name: "User-Agent", value: "relayctl")]
+        // Without a body, said so: some proxies ask for it (RFC 9110 §8.6).
+        if method == "POST" { headers.append((name: "Content-Length", value: "0")) }
         let request = FetchRequest(
-            method: method, url: base + path, headers: [("Accept", "application/json"), ("User-Agent", "relayctl")],
+            method: method, url: base + path, headers: headers,
             deadline: .now + timeout, maximumBytes: Self.maximumAnswerBytes)
         let response: FetchResponse
         do throws(FetchError) { response = try await fetch.send(request) } catch { throw failure(of: error) }
@@ -64,7 +71,8 @@ struct AdminClient: Sendable {
         throw .refused(Escape.forTerminal(String(text.prefix(2000))))
     }
 
-    private var shownBase: String { Escape.forTerminal(base) }
+    /// The node's address, safe to show.
+    var shownBase: String { Escape.forTerminal(base) }
 
     private func failure(of error: FetchError) -> Failure {
         switch error.kind {

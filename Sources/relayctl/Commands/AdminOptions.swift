@@ -71,9 +71,11 @@ struct AdminOptions: ParsableArguments {
         }
     }
 
-    static func json(_ value: some Encodable) throws(Failure) -> String {
+    /// - Parameter isOneLine: for output of one object per line.
+    static func json(_ value: some Encodable, isOneLine: Bool = false) throws(Failure) -> String {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        if !isOneLine { encoder.outputFormatting.insert(.prettyPrinted) }
         guard let data = try? encoder.encode(value) else {
             throw .badAnswer("The answer holds a number that JSON cannot.")
         }

@@ -8,13 +8,16 @@ import RelayRTMP
 struct PublishFileCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "publish", abstract: "Send an FLV file as a live stream, at the speed of its timestamps.",
-        discussion: "It is not tried again when the connection is lost.")
+        discussion: """
+            A file is not tried again when the connection is lost. With --verifiable there is no file: all arguments are \
+            URLs, and a stream is made that relayctl verify can check; when its connection is lost, the next URL is tried.
+            """)
 
     @Argument(help: ArgumentHelp("The FLV file; - for standard input.", valueName: "file"))
     var file: String
 
-    @Argument(help: ArgumentHelp("rtmp://host/app/name", valueName: "url"))
-    var url: String
+    @Argument(help: ArgumentHelp("rtmp://host/app/name; several with --verifiable.", valueName: "url"))
+    var urls: [String] = []
 
     @Flag(help: "Start over at the end of the file, with timestamps that go on.")
     var loop = false
@@ -22,7 +25,13 @@ struct PublishFileCommand: AsyncParsableCommand {
     @Option(help: "Stop after so many seconds.")
     var seconds: Double?
 
+    @OptionGroup(title: "Verifiable stream") var pattern: PatternOptions
+
     func validate() throws {
+        guard pattern.isVerifiable || urls.count == 1 else {
+            throw ValidationError("A file is published to one URL: relayctl publish <file> <url>.")
+        }
+        guard !pattern.isVerifiable || !loop else { throw ValidationError("--loop is for files.") }
         if let seconds, !(0.1...1_000_000).contains(seconds) {
             throw ValidationError("--seconds takes 0.1 to 1000000.")
         }
@@ -30,7 +39,10 @@ struct PublishFileCommand: AsyncParsableCommand {
 
     func run() async throws {
         let console = Console.current
-        guard let target = RTMPURL(url), !target.isSecure, !target.name.isEmpty else {
+        if pattern.isVerifiable {
+            return try await pattern.publish(to: [file] + urls, seconds: seconds.map { .seconds($0) })
+        }
+        guard let url = urls.first, let target = RTMPURL(url), !target.isSecure, !target.name.isEmpty else {
             throw Failure.usage("The URL has to be one such as rtmp://host/app/name.")
         }
         var source = try FLVFile(path: file)

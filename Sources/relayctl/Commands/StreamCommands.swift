@@ -3,12 +3,32 @@ import RelayAPI
 import RelayCore
 
 struct StreamsCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "streams", abstract: "The streams of the node.")
+    static let configuration = CommandConfiguration(
+        commandName: "streams", abstract: "The streams of the node, or of the cluster.")
+
+    @Flag(help: "The streams of the whole cluster, as the registry has them.")
+    var all = false
+
+    @Option(help: "With --all, the most to show. (default: 1000)")
+    var limit: Int?
 
     @OptionGroup var options: AdminOptions
 
+    func validate() throws {
+        guard let limit else { return }
+        guard all else { throw ValidationError("--limit goes with --all.") }
+        guard (1...20_000).contains(limit) else { throw ValidationError("--limit takes 1 to 20000.") }
+    }
+
     func run() async throws {
         let client = try options.client()
+        if all {
+            let limit = limit ?? 1000
+            return try await options.show({ () async throws(Failure) in try await client.clusterStreams(limit: limit) })
+            { list, width, hasColour in
+                ClusterStreamsView.render(list, limit: limit, width: width, hasColour: hasColour)
+            }
+        }
         try await options.show(client.streams) { list, width, hasColour in
             Self.render(list, width: width, hasColour: hasColour)
         }

@@ -14,10 +14,16 @@ package struct Console: Sendable {
     package var hasColour: Bool
     /// The process's environment.
     package var environment: [String: String]
+    /// Columns and rows of the terminal now, which change with its window; nil when there is none.
+    package var size: @Sendable () -> (columns: Int, rows: Int)?
+    /// Takes the keyboard out of line mode; nil when standard input is no terminal.
+    package var keyboard: @Sendable () -> Keyboard?
 
     package init(
         out: @escaping @Sendable (String) -> Bool, err: @escaping @Sendable (String) -> Void, isTerminal: Bool = false,
-        width: Int? = nil, hasColour: Bool = false, environment: [String: String] = [:]
+        width: Int? = nil, hasColour: Bool = false, environment: [String: String] = [:],
+        size: @escaping @Sendable () -> (columns: Int, rows: Int)? = { nil },
+        keyboard: @escaping @Sendable () -> Keyboard? = { nil }
     ) {
         self.out = out
         self.err = err
@@ -25,6 +31,8 @@ package struct Console: Sendable {
         self.width = width
         self.hasColour = hasColour
         self.environment = environment
+        self.size = size
+        self.keyboard = keyboard
     }
 
     /// The console of the running command.
@@ -33,13 +41,19 @@ package struct Console: Sendable {
     /// The process's own: colours only on a terminal that has them and where `NO_COLOR` is not set.
     static func standard(environment: [String: String]) -> Console {
         let isTerminal = isatty(STDOUT_FILENO) == 1
-        var size = winsize()
-        let columns = isTerminal && ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 ? Int(size.ws_col) : 0
+        let columns = isTerminal ? terminalSize()?.columns ?? 80 : nil
         return Console(
             out: { write($0, to: STDOUT_FILENO) }, err: { _ = write($0, to: STDERR_FILENO) }, isTerminal: isTerminal,
-            width: isTerminal ? (columns > 0 ? columns : 80) : nil,
+            width: columns,
             hasColour: isTerminal && environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb",
-            environment: environment)
+            environment: environment, size: { isTerminal ? terminalSize() : nil }, keyboard: Keyboard.take)
+    }
+
+    /// nil when standard output is no terminal or one that does not know its size.
+    private static func terminalSize() -> (columns: Int, rows: Int)? {
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return nil }
+        return (Int(size.ws_col), Int(size.ws_row))
     }
 
     private static func write(_ text: String, to descriptor: Int32) -> Bool {

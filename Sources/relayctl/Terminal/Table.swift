@@ -22,7 +22,7 @@ package struct Table {
         case bad = "31"
     }
 
-    private let columns: [Column]
+    private var columns: [Column]
     private var rows: [[(text: String, colour: Colour)]] = []
 
     package init(_ columns: [Column]) { self.columns = columns }
@@ -33,6 +33,22 @@ package struct Table {
             columns.indices.map { index in
                 (index < cells.count ? Escape.forTerminal(cells[index]) : "", colours[index] ?? .plain)
             })
+    }
+
+    /// Takes columns away, in the order of these titles, until the rest fits a terminal of `width` columns without a
+    /// column that shrinks having to be narrower than 12.
+    package mutating func leaveOut(_ titles: [String], toFit width: Int?) {
+        guard let width else { return }
+        for title in titles {
+            let needed = columns.indices.map { index in
+                let natural = max(columns[index].title.utf8.count, rows.map { $0[index].text.utf8.count }.max() ?? 0)
+                return columns[index].shrinks ? min(natural, 12) : natural
+            }
+            guard needed.reduce(0, +) + 2 * (columns.count - 1) > width else { return }
+            guard let index = columns.firstIndex(where: { $0.title == title }) else { continue }
+            columns.remove(at: index)
+            for row in rows.indices { rows[row].remove(at: index) }
+        }
     }
 
     /// The lines, headed by the titles. `width` is the terminal's; nil = do not cut.

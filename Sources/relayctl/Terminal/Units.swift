@@ -52,4 +52,32 @@ package enum Units {
 
     /// `61 %`
     package static func percent(_ share: Double) -> String { fixed(share * 100, 0) + " %" }
+
+    /// The sum; stops at the greatest number there is.
+    package static func total(_ numbers: [Int]) -> Int {
+        numbers.reduce(0) { sum, number in
+            let (next, overflows) = sum.addingReportingOverflow(number)
+            return overflows ? (number < 0 ? Int.min : Int.max) : next
+        }
+    }
+
+    /// `2026-03-01 09:05:59`, UTC; `-` before 1970 and after 9999.
+    ///
+    /// The days of the Gregorian calendar after H. Hinnant, "chrono-Compatible Low-Level Date Algorithms"
+    /// (civil_from_days): years begin in March, so that the leap day is the last of its year.
+    package static func instant(millisecondsSince1970: Int64) -> String {
+        guard (0..<253_402_300_800_000).contains(millisecondsSince1970) else { return "-" }
+        let seconds = millisecondsSince1970 / 1000
+        let day = seconds / 86_400 + 719_468
+        let era = day / 146_097
+        let dayOfEra = day % 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let marchMonth = (5 * dayOfYear + 2) / 153
+        let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
+        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let date = "\(year)-\(two(month))-\(two(dayOfYear - (153 * marchMonth + 2) / 5 + 1))"
+        return "\(date) \(two(seconds / 3600 % 24)):\(two(seconds / 60 % 60)):\(two(seconds % 60))"
+    }
 }

@@ -40,7 +40,7 @@ final class HubHarness {
         let publisher = Publisher(
             id: connection.id, connection: connection, loop: loop, remote: "192.0.2.1:1", encoder: nil)
         connection.decision = try directory.publish(name, publisher, on: fanout).wait()
-        guard case .success(let hub)? = connection.decision else { return nil }
+        guard case .success((let hub, .live))? = connection.decision else { return nil }
         return (hub, connection)
     }
 
@@ -142,7 +142,7 @@ extension WireForm {
 /// A publisher's connection that remembers what it was told.
 final class TestPublisher: PublisherConnection, @unchecked Sendable {
     var id: UInt64 = 0
-    var decision: Result<StreamHub, PublishRefusal>?
+    var decision: Result<(StreamHub, ClaimOutcome), PublishRefusal>?
     private(set) var endings: [RelayCode] = []
 
     var refusal: RelayCode? {
@@ -150,4 +150,5 @@ final class TestPublisher: PublisherConnection, @unchecked Sendable {
     }
 
     func endPublishing(_ code: RelayCode, to hub: StreamHub) { endings.append(code) }
+    func moveAway(_ code: RelayCode, to url: String?, from hub: StreamHub) { endings.append(code) }
 }

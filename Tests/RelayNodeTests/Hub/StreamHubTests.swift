@@ -203,8 +203,9 @@ import Testing
         #expect(!hub.kickPublisher(.kicked))
         #expect(harness.directory.count == 0)
         #expect(
-            hub.claim(Publisher(id: 99, connection: publisher, loop: harness.loop, remote: ""), now: .now())
-                == .streamEnded)
+            hub.claim(
+                Publisher(id: 99, connection: publisher, loop: harness.loop, remote: ""), grant: nil, now: .now())
+                == .refused(.streamEnded))
     }
 
     @Test func `the number of streams is bounded`() throws {

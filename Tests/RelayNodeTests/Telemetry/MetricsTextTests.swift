@@ -106,7 +106,7 @@ import Testing
         let series = samples.map { "\($0.name) \($0.labels.sorted { $0.key < $1.key })" }
         #expect(Set(series).count == series.count)
         // All there can ever be: what is fixed, and a few per code and per loop. Nothing grows with streams or viewers.
-        #expect(series.count <= 40 + 3 * RelayCode.catalogue.count + 3 * 2)
+        #expect(series.count <= 60 + 4 * RelayCode.catalogue.count + 3 * 2)
     }
 
     @Test func `no label names a stream, a peer or the node`() throws {

@@ -1,0 +1,26 @@
+import ArgumentParser
+import Foundation
+import Logging
+import RelayCluster
+import RelayNode
+
+/// Runs a node of any role to its end.
+enum NodeRun {
+    static func run(_ flags: [String], role: NodeRole, command: any ParsableCommand.Type) async throws {
+        guard let loaded = ConfigurationLoading.load(flags, command: command) else { return }
+        let configuration = loaded.configuration
+        LoggingSystem.bootstrap { RelayLogHandler(label: $0, format: configuration.log.format) }
+        var logger = Logger(label: "relay")
+        logger.logLevel = configuration.log.level
+        ForcedEnd.watch(logger: logger)
+        do {
+            try await NodeService(configuration: configuration, role: role, logger: logger).run(signals: true)
+        } catch let error as ConfigurationError {
+            FileHandle.standardError.write(Data("\(error)\n".utf8))
+            throw ExitCode(ConfigurationError.exitCode)
+        } catch {
+            FileHandle.standardError.write(Data("relay: \(error)\n".utf8))
+            throw ExitCode(1)
+        }
+    }
+}
