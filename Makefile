@@ -3,10 +3,12 @@
 #   make test ONLY=lint                   some steps only: lint, build, unit, interop
 #   make bench SUITE="cpu memory"         some suites only; QUICK=1 for a look, ARGS=--write-readme for the page
 #   make soak SECONDS=60
+#   make cluster ARGS="--count edges=5"   more words for Cluster/dev/cluster.py; ARGS=--help lists them
+#   make chaos ONLY="origin-kill redis-*" some scenarios only; QUICK=1 for short faults, ARGS=--write-readme for the page
 #   make fuzz ARGS="300 FuzzFLV"          seconds each, and some targets only
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint format bench soak fuzz clean
+.PHONY: help run cluster build test lint format bench chaos soak fuzz clean
 ARGS ?=
 ONLY ?=
 SUITE ?=
@@ -18,6 +20,9 @@ help: ## show this list
 
 run: ## build, start a relay with a test picture, say what to open; Ctrl-C ends it
 	@Cluster/dev/run.sh $(ARGS)
+
+cluster: ## Redis, two origins, three edges and a test picture on this machine; Ctrl-C ends them
+	@Cluster/dev/cluster.sh $(ARGS)
 
 build: ## build everything, optimised
 	@Cluster/dev/build.sh
@@ -33,6 +38,9 @@ format: ## format all Swift files in place
 
 bench: ## measure CPU, delay and memory against the floor (20 minutes or more)
 	@Tests/Tools/bench.sh $(SUITE) $(if $(QUICK),--quick) $(ARGS)
+
+chaos: ## break real clusters and hold what viewers see against what is promised (half an hour)
+	@Cluster/scenarios/chaos.sh $(if $(QUICK),--quick) $(ONLY) $(ARGS)
 
 soak: ## ten minutes of churn; memory and descriptors must come back
 	@Tests/Tools/bench.sh soak $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)

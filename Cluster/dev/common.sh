@@ -88,6 +88,7 @@ install_build_packages() {
         'git cmd:git fetches the Swift packages' \
         'libssl-dev pc:libcrypto OpenSSL, for the RTMP handshake digest' \
         'libcurl4-openssl-dev pc:libcurl libcurl, for HTTP calls of relayctl' \
+        'libhiredis-dev pc:hiredis hiredis, for the registry protocol' \
         'zlib1g-dev pc:zlib zlib, used by SwiftNIO extras'
 }
 
