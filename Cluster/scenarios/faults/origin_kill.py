@@ -23,13 +23,14 @@ def run(lab):
     lab.say(f"the publisher's first keyframe at another origin: {keyframe - killed:.0f} ms later")
     time.sleep(lab.seconds(6, 3))
     parts = {edge.name: edge.part(STREAM) for edge in cluster.edges}
+    owner_then = (cluster.owner(ask=cluster.edges[0]) or ("none",))[0]
     report = verifier.report()
     publisher.end()
 
     watch.nothing_broken(lab, report)
     lab.checks.equal("viewers that stood still", judge.stood_still(report.viewers, killed, keyframe), watch.VIEWERS)
     lab.checks.at_most("media again after the keyframe", judge.resumption(report.viewers, killed, keyframe), 250, "ms")
-    lab.checks.equal("the new owner", (cluster.owner(ask=cluster.edges[0]) or ("none",))[0], "o2")
+    lab.checks.equal("the new owner", owner_then, "o2")
     account(lab, cluster, report, parts)
     lab.note(
         publisher_away_ms=round(keyframe - killed),

@@ -160,12 +160,25 @@ extension RedisClient {
             }
             return wasOpen
         }
-        if wasOpen {
+        // A Redis that takes connections and refuses everything is left and met again twice a second.
+        let isLoud = shared.withLock { shared in
+            guard wasOpen, shared.lastLossTold.map({ NIODeadline.now() - $0 > Self.lossesToldEvery }) ?? true else {
+                return false
+            }
+            shared.lastLossTold = .now()
+            return true
+        }
+        if isLoud {
             logger.warning("registry connection lost", metadata: ["reason": "\(reason)", "for": "\(line.rawValue)"])
         } else {
-            logger.debug("registry still away", metadata: ["reason": "\(reason)", "for": "\(line.rawValue)"])
+            logger.debug(
+                wasOpen ? "registry connection lost" : "registry still away",
+                metadata: ["reason": "\(reason)", "for": "\(line.rawValue)"])
         }
     }
+
+    /// Distance of warnings about lost connections.
+    private static let lossesToldEvery = TimeAmount.seconds(10)
 
     private static var now: MonotonicTime {
         MonotonicTime(nanoseconds: Int64(clamping: NIODeadline.now().uptimeNanoseconds))

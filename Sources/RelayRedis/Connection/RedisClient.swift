@@ -15,6 +15,8 @@ package final class RedisClient: Sendable {
         var isAnnounced = false
         var lastResolve: NIODeadline?
         var lastComplaint: NIODeadline?
+        /// When a lost connection was last told about at warning level.
+        var lastLossTold: NIODeadline?
     }
 
     let url: RedisURL
