@@ -45,7 +45,7 @@ count() { { [ ! -f "$1" ] || grep -acE "$2" "$1"; } || true; }
 if want unit && [ -n "$built" ]; then
     passed=$(count "$LOGS/unit.log" '^.{0,3} Test (case )?.* passed after ')
     broken=$(count "$LOGS/unit.log" '^.{0,3} Test (case )?.* failed after ')
-    skipped=$(count "$LOGS/unit.log" '^.{0,3} Test .* skipped')
+    skipped=$(count "$LOGS/unit.log" '^.{0,3} Test .* skipped\.$')
 fi
 if want interop && [ -n "$built" ]; then
     read -r p f s < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$LOGS/interop.log" | tail -n 1) || true
