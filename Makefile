@@ -1,6 +1,6 @@
 # Short names for the scripts in Cluster/dev and Tests; each of them can also be run by itself.
 #   make run ARGS="--http-port 8081"      further words for `relay standalone`
-#   make test ONLY=lint                   some steps only: lint, build, unit, interop
+#   make test ONLY=lint                   some steps only: lint, build, unit, interop, stories
 #   make bench SUITE="cpu memory"         some suites only; QUICK=1 for a look, ARGS=--write-readme for the page
 #   make soak SECONDS=60
 #   make cluster ARGS="--count edges=5"   more words for Cluster/dev/cluster.py; ARGS=--help lists them

@@ -5,11 +5,11 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../Cluster/dev/common.sh"
 
 install_packages required \
+    'redis-server cmd:redis-server the registry of a cluster' \
+    'redis-sentinel cmd:redis-sentinel follows a registry that fails over' \
     'python3 cmd:python3 runs the soundness rules and the client matrix' \
     'ffmpeg cmd:ffmpeg makes the test media, publishes, plays, decodes'
 install_packages optional \
-    'redis-server cmd:redis-server the registry of a cluster' \
-    'redis-sentinel cmd:redis-sentinel follows a registry that fails over' \
     'gstreamer1.0-tools cmd:gst-launch-1.0 GStreamer: gst-launch-1.0' \
     'gstreamer1.0-plugins-base pkg:gstreamer1.0-plugins-base GStreamer: parsers of AAC and containers' \
     'gstreamer1.0-plugins-good pkg:gstreamer1.0-plugins-good GStreamer: flvmux, flvdemux, souphttpsrc' \

@@ -130,15 +130,8 @@ extension ClusterService {
 
     func noteRegistry(_ error: RegistryError) {
         guard case .unavailable(let reason) = error else {
-            let now = MonotonicTime.now()
-            let isLoud = state.withLock { state in
-                guard now >= state.quietUntil else { return false }
-                state.quietUntil = now + EventCounter.logEvery
-                return true
-            }
-            if isLoud {
-                logger.warning("the registry refuses", metadata: ["reason": "\(LogText.escaped("\(error)"))"])
-            }
+            // The client has told of the refusal, once in a while.
+            logger.debug("the registry refuses", metadata: ["reason": "\(LogText.escaped("\(error)"))"])
             return
         }
         let isNews = state.withLock { state in
@@ -209,7 +202,6 @@ extension ClusterService {
         guard let inspector = state.withLock({ $0.inspector }), var report = try? await inspector.report() else {
             return nil
         }
-        let now = MonotonicTime.now()
         state.withLock { state in
             state.reportSequence &+= 1
             report.sequence = state.reportSequence
@@ -217,7 +209,6 @@ extension ClusterService {
             report.pulls = state.pulls.count
         }
         report.children = children.children
-        _ = now
         return report
     }
 

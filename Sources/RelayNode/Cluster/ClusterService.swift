@@ -48,8 +48,6 @@ final class ClusterService: Service, Sendable {
         var inspector: NodeInspector?
         var registryDown: (since: MonotonicTime, reason: String)?
         var registryUpSince: MonotonicTime?
-        /// A registry that refuses is told about once in a while.
-        var quietUntil = MonotonicTime.zero
         // Pulls
         var pulls: [StreamName: StreamPuller] = [:]
         var unknown: NegativeCache

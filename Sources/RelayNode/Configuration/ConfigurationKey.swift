@@ -9,7 +9,7 @@ package struct ConfigurationKey: Sendable {
     package let allowed: String
     /// What the key does; one or two sentences.
     package let meaning: String
-    /// Whether its value must not be shown. No key of this version holds a secret.
+    /// Whether its value must not be shown.
     package let isSecret: Bool
     /// Whether several values may be given: a sequence in the file, comma-separated elsewhere.
     package let isList: Bool

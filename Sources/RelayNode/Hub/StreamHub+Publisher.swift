@@ -151,13 +151,11 @@ extension StreamHub {
 
     /// The owner goes on under another epoch.
     func goOn(as incarnation: Incarnation) {
-        guard case .ended? = state else {
-            guard self.incarnation != incarnation else { return }
-            flushOutbound(now: .now())
-            self.incarnation = incarnation
-            reacceptChildren()
-            return
-        }
+        if case .ended? = state { return }
+        guard self.incarnation != incarnation else { return }
+        flushOutbound(now: .now())
+        self.incarnation = incarnation
+        reacceptChildren()
     }
 
     /// Another node owns the stream now: the publisher is told and closed, children look it up again.
@@ -287,7 +285,7 @@ extension StreamHub {
         noteFacts(frame)
         newestFrameAt = now
         gop.append(frame)
-        history.append(frame)
+        if mayHaveChildren { history.append(frame) }
         outbound.append(frame)
         if !hasTold, frame.kind != .data, !frame.flags.contains(.config) {
             hasTold = true

@@ -71,8 +71,9 @@ final class StreamHub: @unchecked Sendable {
     var stamper = Stamper()
     var headers = StreamHeaders()
     var gop: GOPCache
-    /// Frames as stamped, for children; `gop` and `outbound` have the times of viewers.
+    /// Frames as stamped, for children; `gop` and `outbound` have the times of viewers. Empty on a node alone, which has none.
     var history: StreamHistory
+    let mayHaveChildren: Bool
     var outbound: [Frame] = []
     var outboundRaw: [Frame] = []
     var replicas: [(replica: StreamReplica, fanout: LoopFanout)] = []
@@ -110,6 +111,7 @@ final class StreamHub: @unchecked Sendable {
         self.settings = settings
         self.gop = GOPCache(limits: settings.gop)
         self.history = StreamHistory(limits: settings.gop)
+        self.mayHaveChildren = directory.observer != nil
         self.startedAt = now
     }
 

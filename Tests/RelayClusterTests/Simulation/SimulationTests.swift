@@ -53,7 +53,7 @@ struct SimulationTests {
         }
     }
 
-    @Test("can be watched", .enabled(if: getenv("SIM_SEED") != nil))
+    @Test("can be watched", .enabled(if: getenv("SIM_SEED") != nil, "set SIM_SEED to the seed to be watched"))
     func watched() {
         let simulation = Simulation(seed: Self.environment("SIM_SEED") ?? 0)
         simulation.isTracing = true
