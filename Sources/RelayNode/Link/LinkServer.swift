@@ -13,6 +13,7 @@ final class LinkServer: LinkOwner, @unchecked Sendable {
     private let maxHops: Int
     private var children: [UInt64: LinkChild] = [:]
     private(set) var handler: LinkHandler?
+    private var isPending = true
 
     init(services: ConnectionServices, links: LinkRegister, me: NodeID) {
         self.services = services
@@ -25,6 +26,7 @@ final class LinkServer: LinkOwner, @unchecked Sendable {
         switch action {
         case .established(let peer):
             self.handler = handler
+            settle()
             links.add(self)
             services.logger.info(
                 "link up", metadata: ["peer": "\(peer.node)", "remote": "\(handler.remote)", "side": "parent"])
@@ -38,6 +40,7 @@ final class LinkServer: LinkOwner, @unchecked Sendable {
 
     func linkClosed(_ handler: LinkHandler, error: LinkError?) {
         links.remove(self)
+        settle()
         let wasUp = self.handler != nil
         self.handler = nil
         for id in children.keys { remove(id) }
@@ -50,6 +53,12 @@ final class LinkServer: LinkOwner, @unchecked Sendable {
             services.logger.info(
                 "link down", metadata: ["peer": "\(handler.session.peer?.node.text ?? "?")", "side": "parent"])
         }
+    }
+
+    private func settle() {
+        guard isPending else { return }
+        isPending = false
+        links.settle()
     }
 
     private func subscribe(_ request: LinkSubscribe, _ handler: LinkHandler) {

@@ -82,6 +82,7 @@ extension RTMPConnectionHandler {
             return
         }
         guard let hub else { return }
+        if kind == .video { hasVideo = true }
         if let code = leavesAtKeyframe, isGoodPlaceToLeave(kind, payload) {
             leavesAtKeyframe = nil
             endPublishing(code, to: hub)
@@ -164,7 +165,6 @@ extension RTMPConnectionHandler {
     /// Before a keyframe nothing is cut in two; a stream without video has no better place than any.
     private func isGoodPlaceToLeave(_ kind: MediaKind, _ payload: ByteBuffer) -> Bool {
         guard let header = try? MediaHeader.parse(kind: kind, body: payload) else { return false }
-        if kind == .video { hasVideo = true }
         return kind == .video
             ? header.isKeyframe && !header.isSequenceHeader : !hasVideo && kind == .audio && header.isCoded
     }
@@ -173,6 +173,7 @@ extension RTMPConnectionHandler {
         publishStreamID = nil
         mediaDeadline = nil
         leavesAtKeyframe = nil
+        hasVideo = false
         if let forwarder {
             self.forwarder = nil
             forwarder.finish(isClean: isClean)

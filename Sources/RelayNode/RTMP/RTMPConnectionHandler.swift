@@ -41,6 +41,7 @@ final class RTMPConnectionHandler: ChannelInboundHandler, ViewerConnection, Publ
     var leavesAtKeyframe: RelayCode?
     /// The publisher was asked to go on elsewhere, so its goodbye is none of the stream's.
     var wasSentAway = false
+    /// The publisher has sent video.
     var hasVideo = false
 
     // Playing

@@ -118,15 +118,26 @@ struct MediaService: Service {
 
     private func startLink(_ channel: any Channel, _ fanout: LoopFanout) throws {
         guard let cluster else { return }
-        let pipeline = channel.pipeline.syncOperations
-        try channel.syncOptions?.setOption(.writeBufferWaterMark, value: LinkHandler.waterMark)
-        try channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
-        try cluster.security.addServer(to: pipeline) { await cluster.knows(certificate: $0) }
-        try pipeline.addHandler(
-            LinkHandler(
-                session: LinkSession(
-                    role: .listener, settings: cluster.linkSettings, crypto: .openSSL, now: .now()),
-                owner: LinkServer(services: services, links: links, me: cluster.me)))
+        guard links.enter() else {
+            services.events.reject(
+                .linkLimit, transport: .link, remote: channel.remoteAddress, logger: services.logger, now: .now())
+            channel.close(promise: nil)
+            return
+        }
+        do {
+            let pipeline = channel.pipeline.syncOperations
+            try channel.syncOptions?.setOption(.writeBufferWaterMark, value: LinkHandler.waterMark)
+            try channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
+            try cluster.security.addServer(to: pipeline) { await cluster.knows(certificate: $0) }
+            try pipeline.addHandler(
+                LinkHandler(
+                    session: LinkSession(
+                        role: .listener, settings: cluster.linkSettings, crypto: .openSSL, now: .now()),
+                    owner: LinkServer(services: services, links: links, me: cluster.me)))
+        } catch {
+            links.settle()
+            throw error
+        }
     }
 
     private func admit(_ channel: any Channel) -> Result<ConnectionGate.Ticket, ConnectionGate.Refusal> {

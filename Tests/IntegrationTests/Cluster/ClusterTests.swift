@@ -278,6 +278,32 @@ extension Integration {
             }
         }
 
+        @Test func `connections to the link that prove nothing are bounded, and nodes of the cluster go on`()
+            async throws
+        {
+            try await withCluster(origins: 1, edges: 1) { cluster in
+                let publisher = try await SyntheticPublisher.start("crowd", on: cluster.origins[0], options())
+                let player = try await RecordedPlayer.start("crowd", on: cluster.edges[0], .http)
+                try await player.reaches(publisher.nextNumber + 5)
+                var strangers: [WireClient] = []
+                for _ in 0..<300 { strangers.append(try WireClient(port: cluster.origins[0].linkPort)) }
+                try await eventually("some are turned away") {
+                    try cluster.origins[0].admin.metrics().contains {
+                        $0.key.contains("code=\"\(RelayCode.linkLimit)\"") && $0.value >= 40
+                    }
+                }
+                try await player.reaches(publisher.nextNumber + 20)
+                #expect(player.record.lost == 0)
+                // Those that were let in are closed when their time for a hello is over, and there is room again.
+                for stranger in strangers { #expect(stranger.readToEnd(within: .seconds(8)) != nil) }
+                let late = try await cluster.start("edge", name: "e2")
+                let second = try await RecordedPlayer.start("crowd", on: late, .rtmp)
+                try await second.reaches(publisher.nextNumber + 5)
+                await late.stop()
+                await publisher.finish()
+            }
+        }
+
         @Test func `links over TLS know each other by the registry`() async throws {
             try await withCluster(origins: 1, edges: 1, flags: ["--link-tls", "on"]) { cluster in
                 let publisher = try await SyntheticPublisher.start("tls", on: cluster.origins[0], options())
