@@ -248,6 +248,8 @@ def everything(redis):
     found = {}
     for key in redis.call("KEYS", "*"):
         kind = redis.call("TYPE", key)
+        if kind == "none":  # It has expired since it was listed.
+            continue
         read = {
             "string": ("GET", key),
             "hash": ("HGETALL", key),
