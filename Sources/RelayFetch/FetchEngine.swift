@@ -6,11 +6,14 @@ import Synchronization
 /// that wake-up is touched by the thread alone.
 final class FetchEngine: Sendable {
     typealias Outcome = Result<FetchResponse, FetchError>
-    typealias Continuation = CheckedContinuation<Outcome, Never>
+    /// Told the outcome of a call exactly once, outside the lock.
+    typealias Completion = @Sendable (Outcome) -> Void
 
     private struct State {
-        var submitted: [(FetchTransfer, Continuation)] = []
+        var submitted: [(FetchTransfer, Completion)] = []
         var cancelled: Set<UInt64> = []
+        /// Streams whose reader has caught up.
+        var goingOn: Set<UInt64> = []
         var isStopping = false
         var hasEnded = false
     }
@@ -52,28 +55,37 @@ final class FetchEngine: Sendable {
         pthread_detach(thread)
     }
 
-    /// Hands a call to the thread; the continuation is resumed exactly once.
-    func submit(_ transfer: FetchTransfer, _ continuation: Continuation) {
+    /// Hands a call to the thread.
+    func submit(_ transfer: FetchTransfer, _ completion: @escaping Completion) {
         let isRefused = state.withLock { state in
             // The cancellation may have come first.
             if state.isStopping || state.cancelled.contains(transfer.id) { return true }
-            state.submitted.append((transfer, continuation))
+            state.submitted.append((transfer, completion))
             curl_multi_wakeup(multi)
             return false
         }
-        if isRefused { continuation.resume(returning: Self.cancelledOutcome) }
+        if isRefused { completion(Self.cancelledOutcome) }
     }
 
     /// Forgets a call that is over, with a cancellation that came too late for it.
-    func forget(_ transfer: FetchTransfer) {
-        state.withLock { state in _ = state.cancelled.remove(transfer.id) }
+    func forget(_ id: UInt64) {
+        state.withLock { state in _ = state.cancelled.remove(id) }
     }
 
     /// Ends a call early. Without effect when it is over.
-    func cancel(_ transfer: FetchTransfer) {
+    func cancel(_ id: UInt64) {
         state.withLock { state in
             guard !state.hasEnded else { return }
-            state.cancelled.insert(transfer.id)
+            state.cancelled.insert(id)
+            curl_multi_wakeup(multi)
+        }
+    }
+
+    /// Lets a stream that was paused go on. Without effect when it is over.
+    func goOn(_ id: UInt64) {
+        state.withLock { state in
+            guard !state.hasEnded else { return }
+            state.goingOn.insert(id)
             curl_multi_wakeup(multi)
         }
     }
@@ -90,29 +102,36 @@ final class FetchEngine: Sendable {
     private static let cancelledOutcome = Outcome.failure(
         FetchError(kind: .cancelled, message: "The call was cancelled."))
 
+    private static let silentOutcome = Outcome.failure(
+        FetchError(kind: .timedOut, message: "The peer said nothing for too long."))
+
     private func run() {
-        var active: [UInt64: (transfer: FetchTransfer, continuation: Continuation)] = [:]
+        var active: [UInt64: (transfer: FetchTransfer, completion: Completion)] = [:]
         while true {
-            let (submitted, cancelled, isStopping) = state.withLock { state in
-                defer { state.submitted = [] }
-                return (state.submitted, state.cancelled, state.isStopping)
+            let (submitted, cancelled, goingOn, isStopping) = state.withLock { state in
+                defer {
+                    state.submitted = []
+                    state.goingOn = []
+                }
+                return (state.submitted, state.cancelled, state.goingOn, state.isStopping)
             }
-            for (transfer, continuation) in submitted {
+            for (transfer, completion) in submitted {
                 if !transfer.arm() {
-                    continuation.resume(returning: transfer.outcome(CURLE_OPERATION_TIMEDOUT))
+                    completion(transfer.outcome(CURLE_OPERATION_TIMEDOUT))
                 } else if curl_multi_add_handle(multi, transfer.handle) != CURLM_OK {
-                    continuation.resume(returning: transfer.outcome(CURLE_FAILED_INIT))
+                    completion(transfer.outcome(CURLE_FAILED_INIT))
                 } else {
-                    active[transfer.id] = (transfer, continuation)
+                    active[transfer.id] = (transfer, completion)
                 }
             }
             func end(_ id: UInt64, _ outcome: (FetchTransfer) -> Outcome) {
                 guard let call = active.removeValue(forKey: id) else { return }
                 curl_multi_remove_handle(multi, call.transfer.handle)
-                call.continuation.resume(returning: outcome(call.transfer))
+                call.completion(outcome(call.transfer))
             }
             for id in isStopping ? Set(active.keys) : cancelled { end(id) { _ in Self.cancelledOutcome } }
             if isStopping { break }
+            for id in goingOn { active[id]?.transfer.goOn() }
 
             var running: Int32 = 0
             curl_multi_perform(multi, &running)
@@ -126,15 +145,28 @@ final class FetchEngine: Sendable {
                 let id = Unmanaged<FetchTransfer>.fromOpaque(context).takeUnretainedValue().id
                 end(id) { $0.outcome(code) }
             }
-            // Sleeps until a socket, a timer of libcurl or a wake-up needs it; the bound only guards against a lost one.
-            curl_multi_poll(multi, nil, 0, 60_000, nil)
+            // Sleeps until a socket, a timer of libcurl, a wake-up or a stream's silence needs it; the longest sleep only
+            // guards against a lost wake-up.
+            var sleep = Duration.seconds(60)
+            let now = ContinuousClock.now
+            for (id, call) in active {
+                guard let silentAt = call.transfer.silentAt else { continue }
+                if silentAt <= now {
+                    end(id) { _ in Self.silentOutcome }
+                } else {
+                    sleep = min(sleep, silentAt - now)
+                }
+            }
+            // One more, because the fraction is cut off.
+            let milliseconds = sleep / .milliseconds(1) + 1
+            curl_multi_poll(multi, nil, 0, Int32(milliseconds), nil)
         }
         let late = state.withLock { state in
             state.hasEnded = true
             defer { state.submitted = [] }
             return state.submitted
         }
-        for (_, continuation) in late { continuation.resume(returning: Self.cancelledOutcome) }
+        for (_, completion) in late { completion(Self.cancelledOutcome) }
         curl_multi_cleanup(multi)
     }
 }

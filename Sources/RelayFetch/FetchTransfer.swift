@@ -16,9 +16,13 @@ final class FetchTransfer: @unchecked Sendable {
     private var headers: [(name: String, value: String)] = []
     private var body: [UInt8] = []
     private var isTooLarge = false
+    /// Where the body of a stream goes; nil for a call whose whole answer is awaited.
+    private let buffer: FetchBuffer?
+    private let idleTimeout: Duration
+    private var heardAt = ContinuousClock.now
 
     /// - Throws: ``FetchError/Kind/badRequest`` when the request must not or cannot be sent.
-    init(_ request: FetchRequest) throws(FetchError) {
+    init(_ request: FetchRequest, buffer: FetchBuffer? = nil, idleTimeout: Duration = .zero) throws(FetchError) {
         try Self.check(request)
         guard FetchEngine.isLibraryReady, let handle = curl_easy_init() else {
             throw FetchError(kind: .broken, message: "libcurl could not be started.")
@@ -26,6 +30,8 @@ final class FetchTransfer: @unchecked Sendable {
         self.handle = handle
         maximumBytes = request.maximumBytes
         deadline = request.deadline
+        self.buffer = buffer
+        self.idleTimeout = idleTimeout
         var results: [CURLcode] = []
         func set(_ option: CURLoption, _ value: Int) { results.append(relay_curl_set_long(handle, option, value)) }
         func set(_ option: CURLoption, _ value: String) { results.append(relay_curl_set_string(handle, option, value)) }
@@ -37,6 +43,12 @@ final class FetchTransfer: @unchecked Sendable {
         // Empty = none, whatever http_proxy says: the calls go where the operator pointed, or nowhere.
         set(CURLOPT_PROXY, "")
         set(CURLOPT_URL, request.url)
+        // A dead HTTP/2 connection outlives the call that ran into its deadline and is given to the next; a connection of
+        // its own for each call under way ends with the call.
+        set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+        if let timeout = request.connectTimeout {
+            set(CURLOPT_CONNECTTIMEOUT_MS, max(1, Self.milliseconds(timeout)))
+        }
         if request.method == "HEAD" { set(CURLOPT_NOBODY, 1) } else { set(CURLOPT_CUSTOMREQUEST, request.method) }
         if let body = request.body {
             results.append(relay_curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)))
@@ -51,7 +63,13 @@ final class FetchTransfer: @unchecked Sendable {
             fields = curl_slist_append(fields, field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
         }
         if let fields { results.append(relay_curl_set_list(handle, CURLOPT_HTTPHEADER, fields)) }
-        if let path = request.trustedCertificates { set(CURLOPT_CAINFO, path) }
+        if let path = request.trustedCertificates {
+            set(CURLOPT_CAINFO, path)
+            // libcurl would keep what it read for a day, and would let a session be taken up again without a look at the
+            // certificates: a file that was replaced must count with the next connection.
+            set(CURLOPT_CA_CACHE_TIMEOUT, 0)
+            set(CURLOPT_SSL_SESSIONID_CACHE, 0)
+        }
         results.append(relay_curl_set_callback(handle, CURLOPT_WRITEFUNCTION, Self.receiveBody))
         results.append(relay_curl_set_callback(handle, CURLOPT_HEADERFUNCTION, Self.receiveHeader))
         let context = Unmanaged.passUnretained(self).toOpaque()
@@ -70,10 +88,27 @@ final class FetchTransfer: @unchecked Sendable {
 
     /// Sets the time that is left; called on the engine's thread right before the transfer starts. False when none is.
     func arm() -> Bool {
-        let (seconds, attoseconds) = (deadline - .now).components
-        let milliseconds = min(seconds, 1 << 30) * 1000 + attoseconds / 1_000_000_000_000_000
+        heardAt = .now
+        let milliseconds = Self.milliseconds(deadline - .now)
         guard milliseconds > 0 else { return false }
-        return relay_curl_set_long(handle, CURLOPT_TIMEOUT_MS, Int(milliseconds)) == CURLE_OK
+        return relay_curl_set_long(handle, CURLOPT_TIMEOUT_MS, milliseconds) == CURLE_OK
+    }
+
+    /// When a stream has been silent for too long; nil for other calls, and while its reader keeps it waiting.
+    var silentAt: ContinuousClock.Instant? {
+        guard let buffer, !buffer.isPaused else { return nil }
+        return heardAt + idleTimeout
+    }
+
+    /// The reader has caught up; on the engine's thread.
+    func goOn() {
+        heardAt = .now
+        curl_easy_pause(handle, CURLPAUSE_CONT)
+    }
+
+    private static func milliseconds(_ duration: Duration) -> Int {
+        let (seconds, attoseconds) = duration.components
+        return Int(min(seconds, 1 << 30) * 1000 + attoseconds / 1_000_000_000_000_000)
     }
 
     /// The outcome, once libcurl is done with the handle.
@@ -88,6 +123,14 @@ final class FetchTransfer: @unchecked Sendable {
             return .failure(FetchError(kind: .broken, message: "The answer has no final status."))
         }
         return .success(FetchResponse(status: status, headers: headers, body: body))
+    }
+
+    private enum Reception { case taken, refused, later }
+
+    private func receive(_ bytes: UnsafeRawBufferPointer) -> Reception {
+        heardAt = .now
+        if let buffer { return buffer.append(bytes) ? .taken : .later }
+        return append(bytes) ? .taken : .refused
     }
 
     private func append(_ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -105,18 +148,27 @@ final class FetchTransfer: @unchecked Sendable {
             headers = []
         } else if let colon = line.firstIndex(of: ":") {
             headers.append((String(line[..<colon]), Self.trim(line[line.index(after: colon)...])))
+        } else if let buffer, line.allSatisfy(\.isNewline) {
+            var status = 0
+            relay_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
+            if status >= 200 { buffer.begin((status, headers)) }
         }
     }
 
     private static let receiveBody: relay_curl_data_callback = { data, size, count, context in
         guard let data, let context else { return 0 }
         let transfer = Unmanaged<FetchTransfer>.fromOpaque(context).takeUnretainedValue()
-        return transfer.append(UnsafeRawBufferPointer(start: data, count: size * count)) ? size * count : 0
+        switch transfer.receive(UnsafeRawBufferPointer(start: data, count: size * count)) {
+        case .taken: return size * count
+        case .refused: return 0
+        case .later: return Int(CURL_WRITEFUNC_PAUSE)
+        }
     }
 
     private static let receiveHeader: relay_curl_data_callback = { data, size, count, context in
         guard let data, let context else { return 0 }
         let transfer = Unmanaged<FetchTransfer>.fromOpaque(context).takeUnretainedValue()
+        transfer.heardAt = .now
         transfer.appendHeader(String(decoding: UnsafeRawBufferPointer(start: data, count: size * count), as: UTF8.self))
         return size * count
     }

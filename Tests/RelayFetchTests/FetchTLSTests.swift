@@ -71,4 +71,33 @@ struct FetchTLSTests {
             #expect(!isAccepted, "\(error)")
         }
     }
+
+    @Test(
+        "A file of trusted certificates that was replaced counts with the next connection, also when one is taken away")
+    func replaced() async throws {
+        let server = try TLSServer(alternativeName: "IP:127.0.0.1")
+        let other = try TLSServer(alternativeName: "IP:127.0.0.1")
+        defer {
+            server.stop()
+            other.stop()
+        }
+        let fetch = try Fetch()
+        let file = FileManager.default.temporaryDirectory.appending(path: "relay-ca-\(UUID()).pem").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        for (certificate, isAccepted) in [
+            (other.certificate, false), (server.certificate, true), (other.certificate, false),
+            (server.certificate, true),
+        ] {
+            try Data(contentsOf: URL(filePath: certificate)).write(to: URL(filePath: file), options: .atomic)
+            let request = FetchRequest(
+                url: "https://127.0.0.1:\(server.port)/", headers: [("Connection", "close")], trustedCertificates: file)
+            do throws(FetchError) {
+                _ = try await fetch.send(request)
+                #expect(isAccepted, "the certificate is not trusted any more")
+            } catch {
+                #expect(error.kind == .tls)
+                #expect(!isAccepted, "\(error)")
+            }
+        }
+    }
 }

@@ -10,6 +10,8 @@ package final class CannedServer: Sendable {
         case bytes([UInt8])
         /// Write this, then the same byte this many times, and close.
         case flood(String, UInt8, count: Int)
+        /// Write this, then each of these on its own, and close or keep the connection until the client goes.
+        case drip(String, [String], thenHold: Bool)
         /// Write this without waiting for a request, and close once the client said something.
         case greeting(String)
         /// Write what this makes of the request, and close.
@@ -25,6 +27,10 @@ package final class CannedServer: Sendable {
     package let port: UInt16
     private let socket: Int32
     private let received = Mutex<[String]>([])
+    private let sent = Mutex(0)
+
+    /// Bytes that the clients' side of the connections has taken so far.
+    package var written: Int { sent.withLock { $0 } }
 
     /// Requests so far, header and what of the body came with it.
     package var requests: [String] { received.withLock { $0 } }
@@ -85,6 +91,10 @@ package final class CannedServer: Sendable {
             write(client, Array(head.utf8))
             var left = count
             while left > 0, write(client, [UInt8](repeating: byte, count: min(left, 65_536))) { left -= 65_536 }
+        case .drip(let head, let parts, let holds):
+            write(client, Array(head.utf8))
+            for part in parts where write(client, Array(part.utf8)) {}
+            while holds, receive(client) != nil {}
         case .reply(let reply):
             write(client, Array(reply(request).utf8))
         case .silence, .greeting:
@@ -103,6 +113,7 @@ package final class CannedServer: Sendable {
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { send(client, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             guard count > 0 else { return false }
+            sent.withLock { $0 += count }
             rest = rest.dropFirst(count)
         }
         return true
