@@ -29,6 +29,7 @@ let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let realModule = Target.Dependency.product(name: "RealModule", package: "swift-numerics")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -42,6 +43,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(
@@ -68,6 +70,10 @@ let package = Package(
         .target(name: "RelayLink", dependencies: ["RelayCore", nio.core, collections], swiftSettings: testable),
         .target(name: "RelayCluster", dependencies: ["RelayCore", nio.core], swiftSettings: strict),
         .target(name: "RelayVerify", dependencies: ["RelayCore", nio.core], swiftSettings: strict),
+        .target(
+            name: "RelayScaling", dependencies: ["RelayCluster", "RelayCore", realModule, collections],
+            swiftSettings: testable),
+        .target(name: "RelayKubernetes", dependencies: ["RelayCore"], swiftSettings: strict),
 
         // Faces of the C libraries.
         .target(name: "RelayCrypto", dependencies: ["COpenSSL"], swiftSettings: strict),
@@ -87,7 +93,9 @@ let package = Package(
             name: "RelayNode",
             dependencies: [
                 "RelayAPI", "RelayCore", "RelayRTMP", "RelayFLV", "RelayLink", "RelayCluster", "RelayCrypto",
-                "RelayRedis", "RelayClient", nio.core, nio.posix, nio.http1, nio.webSocket, nio.tls,
+                "RelayRedis", "RelayScaling", "RelayKubernetes", "RelayFetch", "RelayClient", nio.core, nio.posix,
+                nio.http1,
+                nio.webSocket, nio.tls,
                 collections, logging, lifecycle, unixSignals, configuration, hummingbird, yams,
             ],
             swiftSettings: testable),
@@ -106,10 +114,19 @@ let package = Package(
         .executableTarget(
             name: "relayctl",
             dependencies: [
-                "RelayAPI", "RelayCore", "RelayClient", "RelayFLV", "RelayRTMP", "RelayFetch", "RelayVerify",
-                argumentParser, histogram, nio.core, nio.posix,
+                "RelayAPI", "RelayCore", "RelayCluster", "RelayClient", "RelayFLV", "RelayRTMP", "RelayFetch",
+                "RelayScaling",
+                "RelayVerify", argumentParser, histogram, nio.core, nio.posix,
             ],
             swiftSettings: strict),
+
+        // Replays demand traces, crowds, scale-ins and a whole fleet; `make bench-scaling`.
+        .executableTarget(
+            name: "scalingbench",
+            dependencies: [
+                "RelayScaling", "RelayCluster", "RelayCore", "RelayRedis", argumentParser, nio.posix, logging,
+            ],
+            path: "Tests/Benchmarks/Scaling", swiftSettings: strict),
 
         .testTarget(name: "RelayCoreTests", dependencies: ["RelayCore", nio.core], swiftSettings: strict),
         .testTarget(
@@ -125,6 +142,11 @@ let package = Package(
         .testTarget(
             name: "RelayVerifyTests", dependencies: ["RelayVerify", "RelayCore", nio.core], swiftSettings: strict),
         .testTarget(
+            name: "RelayScalingTests", dependencies: ["RelayScaling", "RelayCluster", "RelayCore"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RelayKubernetesTests", dependencies: ["RelayKubernetes", "RelayCore"], swiftSettings: strict),
+        .testTarget(
             name: "RelayRedisTests",
             dependencies: [
                 "RelayRedis", "RelayCluster", "RelayCore", "RelayNode", "RelayTestKit", nio.core, nio.posix, nio.tls,
@@ -136,24 +158,30 @@ let package = Package(
         .testTarget(
             name: "RelayCtlTests",
             dependencies: [
-                "relayctl", "RelayClient", "RelayCore", "RelayRTMP", "RelayFLV", "RelayTestKit", "RelayVerify",
-                nio.core,
+                "relayctl", "RelayClient", "RelayCluster", "RelayCore", "RelayRTMP", "RelayFLV", "RelayScaling",
+                "RelayTestKit",
+                "RelayVerify", nio.core,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "RelayNodeTests",
             dependencies: [
-                "RelayNode", "RelayTestKit", "RelayAPI", "RelayCore", "RelayFLV", "RelayRTMP", nio.core, nio.http1,
-                nio.embedded, logging,
+                "RelayNode", "RelayTestKit", "RelayAPI", "RelayCluster", "RelayCore", "RelayFetch", "RelayFLV",
+                "RelayKubernetes",
+                "RelayRTMP", "RelayScaling", nio.core, nio.http1, nio.embedded, logging,
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "ContractTests", dependencies: ["RelayNode", "RelayAPI", "RelayCore", "RelayTestKit", "relayctl"],
+            name: "ContractTests",
+            dependencies: [
+                "RelayNode", "RelayAPI", "RelayCluster", "RelayCore", "RelayScaling", "RelayTestKit", "relayctl",
+            ],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "RelayTestKit", "RelayAPI", "RelayClient", "RelayCore", "RelayRTMP", "RelayFLV", nio.core, nio.posix,
+                "RelayTestKit", "RelayAPI", "RelayClient", "RelayCluster", "RelayCore", "RelayRTMP", "RelayFLV",
+                "RelayScaling", nio.core, nio.posix,
             ], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

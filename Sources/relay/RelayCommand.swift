@@ -9,5 +9,7 @@ struct RelayCommand: AsyncParsableCommand {
         commandName: "relay",
         abstract: "A live-video relay: RTMP in; RTMP, HTTP-FLV and WS-FLV out.",
         version: RelayVersion.current,
-        subcommands: [StandaloneCommand.self, OriginCommand.self, EdgeCommand.self, CheckCommand.self])
+        subcommands: [
+            StandaloneCommand.self, OriginCommand.self, EdgeCommand.self, AutoscalerCommand.self, CheckCommand.self,
+        ])
 }

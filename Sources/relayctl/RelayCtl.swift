@@ -11,7 +11,7 @@ package struct RelayCtl: AsyncParsableCommand {
         subcommands: [
             StatusCommand.self, StreamsCommand.self, StreamCommand.self, ViewersCommand.self, KickCommand.self,
             NodesCommand.self, LocateCommand.self, WhyCommand.self, TopCommand.self, DrainCommand.self,
-            UndrainCommand.self, MoveCommand.self, EventsCommand.self,
+            UndrainCommand.self, MoveCommand.self, EventsCommand.self, AutoscaleCommand.self,
             PlayCommand.self, VerifyCommand.self, PublishFileCommand.self, ExplainCommand.self,
         ])
 

@@ -28,7 +28,11 @@ struct CommandLineContractTests {
         "Help of every command stays as it is",
         arguments: [
             "", "status", "streams", "stream", "viewers", "kick", "kick publisher", "kick viewer", "play", "publish",
-            "explain", "verify", "nodes", "locate", "why", "top", "drain", "undrain", "move", "events",
+            "explain", "verify", "nodes", "locate", "why", "top", "drain", "undrain", "move", "events", "autoscale",
+            "autoscale status", "autoscale explain", "autoscale history", "autoscale event", "autoscale event add",
+            "autoscale event list", "autoscale event remove", "autoscale pause", "autoscale resume",
+            "autoscale forecast",
+            "autoscale replay",
         ])
     func help(command: String) async throws {
         let printed = Printed()

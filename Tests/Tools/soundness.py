@@ -35,14 +35,15 @@ PURE = {
     "RelayCluster": {"RelayCore"},
     "RelayVerify": {"RelayCore"},
     "RelayScaling": {"RelayCore", "RelayCluster"},
+    "RelayKubernetes": {"RelayCore"},
 }
 # Modules of others that a pure target may import: values and containers, nothing that acts.
-PURE_MODULES = {"NIOCore", "DequeModule", "Collections", "OrderedCollections", "HeapModule"}
+PURE_MODULES = {"NIOCore", "DequeModule", "Collections", "OrderedCollections", "HeapModule", "RealModule"}
 FACES = {"RelayCrypto", "RelayFetch", "RelayRedis", "RelayMedia"}
 C_MODULES = {"COpenSSL", "CCurl", "CHiredis", "CAVFormat"}
 COMPOSITION = {"RelayNode", "RelayClient"}
 TEST_KIT = {"RelayTestKit"}
-EXECUTABLES = {"relay", "relayctl"}
+EXECUTABLES = {"relay", "relayctl", "scalingbench"}
 # Modules that a composition may use and a face may not; a face is one C library and nothing else.
 CLOSED_TO_FACES = {"Hummingbird", "ServiceLifecycle", "Configuration", "ArgumentParser"}
 

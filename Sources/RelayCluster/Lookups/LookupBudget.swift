@@ -60,13 +60,18 @@ package struct LookupBudget: Sendable {
         node = SlidingWindow(limit: perNode, window: window)
     }
 
+    /// Lookups refused because of the node's bound, whoever asked.
+    package private(set) var exhausted: UInt64 = 0
     /// Addresses remembered.
     package var addressCount: Int { addresses.count }
 
     /// Takes a lookup for an address (without its port; nil = one without a bound of its own); false = ``RelayCode/lookupRate``.
     package mutating func take(address: String?, now: MonotonicTime) -> Bool {
         sweep(now: now)
-        guard node.hasRoom(now: now) else { return false }
+        guard node.hasRoom(now: now) else {
+            exhausted &+= 1
+            return false
+        }
         guard let address else { return node.take(now: now) }
         var own = addresses[address] ?? SlidingWindow(limit: perAddress, window: window)
         guard own.take(now: now) else { return false }

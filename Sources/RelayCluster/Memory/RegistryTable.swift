@@ -22,7 +22,7 @@ package struct RegistryTable: Sendable {
     }
 
     var nodes: [NodeID: Node] = [:]
-    private var wishes: [NodeID: NodeWish] = [:]
+    private var wishes: [NodeID: (wish: NodeWish, at: MonotonicTime)] = [:]
     private var locations: [String: StreamLocation] = [:]
     private var orphanedSince: [String: MonotonicTime] = [:]
     private var epochs: [String: Remembered] = [:]
@@ -59,7 +59,7 @@ package struct RegistryTable: Sendable {
         }
         nodes[record.id] = Node(record: record, report: report ?? old?.report, until: now + ttl)
         if old?.record.state != record.state { tell(.node(record.id)) }
-        return .renewed(wasAbsent: old == nil, wallMilliseconds: wallMilliseconds, wish: wishes[record.id])
+        return .renewed(wasAbsent: old == nil, wallMilliseconds: wallMilliseconds, wish: wishes[record.id]?.wish)
     }
 
     /// See ``ClusterRegistry/release(_:)``.
@@ -75,8 +75,9 @@ package struct RegistryTable: Sendable {
     }
 
     /// See ``ClusterRegistry/wish(_:for:)``.
-    package mutating func wish(_ wish: NodeWish?, for node: NodeID) {
-        wishes[node] = wish
+    package mutating func wish(_ wish: NodeWish?, for node: NodeID, now: MonotonicTime) {
+        if let wish, let standing = wishes[node], !wish.mayReplace(standing.wish, age: now - standing.at) { return }
+        wishes[node] = wish.map { ($0, now) }
         tell(.wish(node))
     }
 

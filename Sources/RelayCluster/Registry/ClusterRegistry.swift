@@ -21,7 +21,8 @@ package protocol ClusterRegistry: Sendable {
     func release(_ node: NodeRecord) async throws(RegistryError)
     /// All nodes with a living lease. Records that do not parse are left out and counted.
     func nodes() async throws(RegistryError) -> [NodeEntry]
-    /// What an operator wants of a node; read back with each of its renewals, and told to it at once.
+    /// What an operator or the autoscaler wants of a node; read back with each of its renewals, and told to it at once. Nothing
+    /// happens where a wish stands that it may not take the place of (``NodeWish/mayReplace(_:age:)``).
     func wish(_ wish: NodeWish?, for node: NodeID) async throws(RegistryError)
 
     // MARK: Streams
@@ -98,16 +99,25 @@ package struct NodeEntry: Hashable, Sendable, Codable {
     }
 }
 
-/// What an operator wants of a node.
+/// What an operator, or the autoscaler, wants of a node. ``DrainOrders`` says which of several counts.
 package struct NodeWish: Hashable, Sendable, Codable {
+    /// The ``author`` of an autoscaler's orders.
+    package static let autoscaler = "autoscaler"
+
     /// Drain until the deadline, ms after the node first reads the wish; nil = do not drain.
     package var drainMilliseconds: Int64?
     /// Tells wishes apart.
     package var id: String
+    /// Who wants it; nil = an operator.
+    package var author: String?
+    /// Of the leader among autoscalers, so that orders of former leaders can be told; nil for operators.
+    package var epoch: UInt64?
 
-    package init(drainMilliseconds: Int64?, id: String) {
+    package init(drainMilliseconds: Int64?, id: String, author: String? = nil, epoch: UInt64? = nil) {
         self.drainMilliseconds = drainMilliseconds
         self.id = id
+        self.author = author
+        self.epoch = epoch
     }
 }
 

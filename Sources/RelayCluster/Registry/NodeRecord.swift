@@ -22,6 +22,12 @@ package struct NodeRecord: Hashable, Sendable, Codable {
     package var certificate: String?
     /// The release that runs.
     package var release: String
+    /// The machine below the node, by the name that the platform has for it; nil when nobody told.
+    package var machine: String?
+    /// Whether that machine may be taken away at short notice; nil when nobody told.
+    package var isSpot: Bool?
+    /// The order that the node follows while it drains; nil when nobody ordered it, or it serves.
+    package var drain: DrainOrigin?
 
     /// In the order of a node's life.
     package enum State: String, Sendable, Codable, CaseIterable {
@@ -45,8 +51,27 @@ package struct NodeRecord: Hashable, Sendable, Codable {
     }
 }
 
+/// Whose drain a node follows.
+package struct DrainOrigin: Hashable, Sendable, Codable {
+    /// Of the ``NodeWish``.
+    package var wish: String
+    /// nil for an operator's.
+    package var author: String?
+    package var epoch: UInt64?
+
+    package init(wish: String, author: String? = nil, epoch: UInt64? = nil) {
+        self.wish = wish
+        self.author = author
+        self.epoch = epoch
+    }
+
+    package var isAutoscalers: Bool { author == NodeWish.autoscaler }
+}
+
 /// The load signals of a node, written with every few beats of its lease (default each 2 s); scaling and people read them.
 /// Rates are over the last seconds, totals since start.
+///
+/// Releases differ within a cluster: a field that came later is optional, and readers leave out what they do not know.
 package struct NodeReport: Hashable, Sendable, Codable {
     /// Grows by one with each report of a process; a reader that sees the same twice has a stale one.
     package var sequence: UInt64 = 0
@@ -59,6 +84,7 @@ package struct NodeReport: Hashable, Sendable, Codable {
     /// bit/s from publishers and parents.
     package var ingestBitrate = 0.0
     package var viewers = 0
+    /// Viewers that were taken in, and those of them that left or were ended.
     package var joinsTotal: UInt64 = 0
     package var leavesTotal: UInt64 = 0
     /// Distinct streams pulled from parents now.
@@ -67,15 +93,21 @@ package struct NodeReport: Hashable, Sendable, Codable {
     package var children = 0
     package var publishers = 0
     package var streams = 0
-    /// Share of the busiest event loop, 0...1, and of all cores the process may use.
+    /// Share of the busiest event loop, 0...1.
     package var busiestLoop = 0.0
+    /// Share of the CPU that the node may use, 0...1: of the quota of its control group, or of the cores it may run on.
     package var cpu = 0.0
-    /// Viewers that were refused for lack of room or rate, and joins that failed.
+    /// Share of the scheduling periods in which that quota held the node back, 0...1; nil without one.
+    package var throttled: Double?
+    /// Connections and viewers that the node had no room for (`limits.*` of the whole node) and streams that it had no lookup
+    /// left for. What one address was refused for its own conduct, wrong names and requests do not count, nor does what a
+    /// draining node sends elsewhere.
     package var rejectsTotal: UInt64 = 0
+    /// Viewers that were let in and waited, and whose stream of the cluster did not come, for no reason of theirs.
     package var joinFailuresTotal: UInt64 = 0
     /// Frames left out for slow viewers.
     package var dropsTotal: UInt64 = 0
-    /// 95th percentile of the time from a viewer's request to its first frame, ms; nil without joins lately.
+    /// 95th percentile of the time from a viewer's request to its first frame, ms, over the last half minute; nil without joins.
     package var firstFrameP95: Double?
     /// Descriptors: connections open and the most there may be.
     package var connections = 0

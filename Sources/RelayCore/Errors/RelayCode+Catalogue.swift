@@ -164,6 +164,37 @@ extension RelayCode {
         .noCluster, .nodeNotFound, .noOrigin, .movedAway,
     ]
 
+    // MARK: 705x autoscaler
+    package static let badEvent = RelayCode(
+        7050, "The announced event is not possible.",
+        hint: "Use a name of A-Z a-z 0-9 . _ -, an end after the start, and a peak of 0 or more.")
+    package static let eventNotFound = RelayCode(
+        7051, "No event of this name is announced.", hint: "List them with relayctl autoscale event list.")
+    package static let noDecision = RelayCode(
+        7052, "There is no fresh decision on this tier.",
+        hint: "Keep the replicas as they are; check the autoscaler's log, its leader and the registry.")
+    package static let scalingDenied = RelayCode(
+        7053, "The platform does not allow what the autoscaler needs; it only decides now.",
+        hint: "Grant the verb that stands next to this code; the chart's Role has all of them.")
+    package static let workloadMissing = RelayCode(
+        7054, "The workload to scale does not exist.",
+        hint: "Check autoscaler.edge.workload, autoscaler.origin.workload and the namespace.")
+    package static let twoMasters = RelayCode(
+        7055, "Something else scales the same workload.",
+        hint: "Remove the HorizontalPodAutoscaler or ScaledObject, or set autoscaler.driver to export.")
+    package static let platformAway = RelayCode(
+        7056, "The platform's API does not answer; replicas stay as they are.",
+        hint: "Check the API server; decisions go on and the newest is applied when it is back.")
+    package static let learnedStateUnusable = RelayCode(
+        7057, "What was learned of a tier's demand cannot be used; learning starts anew.",
+        hint: "Nothing to do: until it knows the demand the autoscaler acts on what it sees.")
+
+    /// Codes of the autoscaler.
+    static let autoscaler: [RelayCode] = [
+        .badEvent, .eventNotFound, .noDecision, .scalingDenied, .workloadMissing, .twoMasters, .platformAway,
+        .learnedStateUnusable,
+    ]
+
     /// Every code, for `relayctl explain` and the documentation.
     package static let catalogue: [RelayCode] =
         [
@@ -176,5 +207,5 @@ extension RelayCode {
             .streamNotFound, .streamBusy, .takenOver, .kicked, .tooSlow, .streamEnded, .codecRefused, .viewerNotFound,
             .tooManyConnections, .tooManyPending, .tooManyViewers, .tooManyStreams,
             .draining, .badConfiguration,
-        ] + link + cluster
+        ] + link + cluster + autoscaler
 }

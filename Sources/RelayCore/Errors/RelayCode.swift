@@ -2,7 +2,7 @@
 /// `relayctl explain`. A code is never reused for another meaning.
 ///
 /// Ranges: 1xxx names and requests, 2xxx RTMP, 3xxx HTTP and WebSocket, 4xxx streams, 5xxx capacity, 6xxx operation, 7xxx
-/// link and cluster.
+/// link, cluster and autoscaler.
 package struct RelayCode: Hashable, Sendable, CustomStringConvertible {
     /// The number, e.g. 2001.
     package let number: Int

@@ -11,12 +11,7 @@ enum AdminRoutes {
 
     static func router(_ inspector: NodeInspector) -> Router<BasicRequestContext> {
         let router = Router()
-        router.get("livez") { _, _ in text("ok\n") }
-        router.get("readyz") { _, _ in
-            inspector.isReady
-                ? text("ok\n") : text("\(inspector.lifecycle.state.rawValue)\n", status: .serviceUnavailable)
-        }
-        router.get("metrics") { _, _ in text(try await inspector.metrics(), type: MetricsText.contentType) }
+        addProbes(to: router, inspector)
         router.get("v1/status") { _, _ in json(try await inspector.status()) }
         router.get("v1/streams") { _, _ in json(try await inspector.streams()) }
         router.get("v1/streams/**") { _, context in
@@ -57,6 +52,25 @@ enum AdminRoutes {
         addCluster(to: router, inspector)
         router.get("**") { _, _ in problem(.noSuchPath, .notFound) }
         return router
+    }
+
+    /// What the listener for probes answers, too.
+    static func addProbes(to router: Router<BasicRequestContext>, _ inspector: NodeInspector) {
+        addProbes(
+            to: router, readiness: { (inspector.isReady, inspector.lifecycle.state.rawValue) },
+            metrics: { try await inspector.metrics() })
+    }
+
+    static func addProbes(
+        to router: Router<BasicRequestContext>, readiness: @escaping @Sendable () -> (isReady: Bool, state: String),
+        metrics: @escaping @Sendable () async throws -> String
+    ) {
+        router.get("livez") { _, _ in text("ok\n") }
+        router.get("readyz") { _, _ in
+            let (isReady, state) = readiness()
+            return isReady ? text("ok\n") : text("\(state)\n", status: .serviceUnavailable)
+        }
+        router.get("metrics") { _, _ in text(try await metrics(), type: MetricsText.contentType) }
     }
 
     static func name(_ segments: [Substring]) -> StreamName? {

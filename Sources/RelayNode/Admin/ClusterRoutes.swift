@@ -15,6 +15,7 @@ extension AdminRoutes {
                 router.get("v1/cluster/\(path)") { _, _ in problem(.noCluster, .notFound) }
             }
             router.post("v1/cluster/**") { _, _ in problem(.noCluster, .notFound) }
+            router.get("v1/autoscale/**") { _, _ in problem(.noCluster, .notFound) }
             return
         }
         router.get("v1/cluster/nodes") { _, _ in json(await cluster.clusterNodes()) }
@@ -39,6 +40,7 @@ extension AdminRoutes {
             }
         }
         addOrders(to: router, cluster)
+        AutoscaleRoutes.add(to: router, store: cluster.registry)
     }
 
     private static func addOrders(to router: Router<BasicRequestContext>, _ cluster: ClusterService) {

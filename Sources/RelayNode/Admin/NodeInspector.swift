@@ -13,6 +13,8 @@ package final class NodeInspector: Sendable {
     let lifecycle: NodeLifecycle
     /// nil on a node alone.
     let cluster: ClusterService?
+    private let cpu = Mutex(CPUShare())
+    private let egressCapacity: Double
 
     init(
         role: NodeRole, services: ConnectionServices, fanouts: [LoopFanout], lifecycle: NodeLifecycle,
@@ -23,6 +25,7 @@ package final class NodeInspector: Sendable {
         self.services = services
         self.fanouts = fanouts
         self.lifecycle = lifecycle
+        egressCapacity = EgressCapacity.bitsPerSecond(configured: services.configuration.node.egressCapacity)
     }
 
     /// Whether new work is welcome.
@@ -36,7 +39,11 @@ package final class NodeInspector: Sendable {
         var framesOut: UInt64
         var bitrateIn: Double
         var bitrateOut: Double
+        var linkBitrateOut: Double
         var joins: UInt64
+        var leaves: UInt64
+        var joinFailures: UInt64
+        var firstFrames: FirstFrameTimes
         var slowDisconnects: UInt64
         var ledger: LossLedger
         var viewersByTransport: [String: Int]
@@ -54,7 +61,9 @@ package final class NodeInspector: Sendable {
                         bytesIn: fanout.meter.bytesIn, bytesOut: fanout.meter.bytesOut,
                         framesIn: fanout.meter.framesIn, framesOut: fanout.meter.framesOut,
                         bitrateIn: fanout.meter.bitrateIn, bitrateOut: fanout.meter.bitrateOut,
-                        joins: fanout.meter.joins, slowDisconnects: fanout.meter.slowDisconnects,
+                        linkBitrateOut: fanout.meter.linkBitrateOut, joins: fanout.meter.joins,
+                        leaves: fanout.meter.leaves, joinFailures: fanout.meter.joinFailures,
+                        firstFrames: fanout.meter.firstFrames, slowDisconnects: fanout.meter.slowDisconnects,
                         ledger: fanout.ledger, viewersByTransport: fanout.viewersByTransport)
                 }.get())
         }
@@ -160,17 +169,21 @@ package final class NodeInspector: Sendable {
         let status = try await status(loops)
         var report = NodeReport()
         report.uptimeSeconds = status.uptimeSeconds
-        report.egressBitrate = status.bitrateOut
+        report.egressBitrate = loops.reduce(status.bitrateOut) { $0 + $1.linkBitrateOut }
+        report.egressCapacity = egressCapacity
         report.ingestBitrate = status.bitrateIn
         report.viewers = status.viewers
         report.publishers = status.publishers
         report.streams = status.streams
         report.joinsTotal = loops.reduce(0) { $0 &+ $1.joins }
-        report.leavesTotal = report.joinsTotal &- min(report.joinsTotal, UInt64(clamping: status.viewers))
+        report.leavesTotal = loops.reduce(0) { $0 &+ $1.leaves }
         report.busiestLoop = loops.map(\.status.busy).max() ?? 0
-        report.cpu = loops.isEmpty ? 0 : loops.reduce(0) { $0 + $1.status.busy } / Double(loops.count)
-        report.rejectsTotal = services.gate.refused.values.reduce(0, &+)
-        report.joinFailuresTotal = services.events.counts.values.reduce(0, &+)
+        let cpu = cpu.withLock { $0.look(now: .now()) }
+        report.cpu = cpu.used
+        report.throttled = cpu.throttled
+        report.rejectsTotal = services.gate.turnedAway &+ (cluster?.lookupsExhausted ?? 0)
+        report.joinFailuresTotal = loops.reduce(0) { $0 &+ $1.joinFailures }
+        report.firstFrameP95 = FirstFrameTimes.percentile(0.95, of: loops.map(\.firstFrames))
         report.dropsTotal = loops.reduce(0) { $0 &+ $1.ledger.dropped &+ $1.ledger.skipped }
         report.connections = status.connections
         report.maxConnections = status.maxConnections
@@ -199,7 +212,11 @@ package final class NodeInspector: Sendable {
             NodeMetrics(
                 status: status, isReady: isReady, viewersByTransport: byTransport, ledger: ledger,
                 framesIn: loops.reduce(0) { $0 &+ $1.framesIn }, framesOut: loops.reduce(0) { $0 &+ $1.framesOut },
-                joins: loops.reduce(0) { $0 &+ $1.joins },
+                joins: loops.reduce(0) { $0 &+ $1.joins }, leaves: loops.reduce(0) { $0 &+ $1.leaves },
+                joinFailures: loops.reduce(0) { $0 &+ $1.joinFailures },
+                turnedAway: services.gate.turnedAway &+ (cluster?.lookupsExhausted ?? 0),
+                firstFrameP95: FirstFrameTimes.percentile(0.95, of: loops.map(\.firstFrames)),
+                egressCapacity: egressCapacity, cpu: cpu.withLock { $0.look(now: .now()) },
                 slowDisconnects: loops.reduce(0) { $0 &+ $1.slowDisconnects }, rejects: services.events.counts,
                 refused: services.gate.refused, process: ProcessFigures.read(), cluster: cluster?.figures))
     }

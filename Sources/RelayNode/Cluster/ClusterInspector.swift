@@ -25,6 +25,9 @@ extension ClusterService {
         }
     }
 
+    /// Lookups refused because the node makes as many as it may.
+    var lookupsExhausted: UInt64 { state.withLock { $0.budget.exhausted } }
+
     /// For `/metrics`.
     var figures: ClusterFigures {
         let now = MonotonicTime.now()

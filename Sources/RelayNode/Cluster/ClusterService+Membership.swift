@@ -215,23 +215,32 @@ extension ClusterService {
     // MARK: Drain
 
     private func follow(_ wish: NodeWish?, isFirst: Bool) async {
-        if isFirst, wish != nil {
+        if isFirst, let wish {
             // Meant for the process before this one.
             try? await registry.wish(nil, for: me)
-            state.withLock { $0.wishSeen = wish?.id }
+            state.withLock { $0.orders.pass(wish, now: .now()) }
             return
         }
-        let isNews = state.withLock { state in
-            guard let wish, state.wishSeen != wish.id else { return false }
-            state.wishSeen = wish.id
-            return true
+        let action = state.withLock { state in
+            let action = state.orders.hear(wish, now: .now())
+            state.record.drain = state.orders.following
+            return action
         }
-        guard isNews, let wish else { return }
-        if let milliseconds = wish.drainMilliseconds {
-            await beginDrain(within: .milliseconds(milliseconds))
-        } else {
-            undrain()
+        switch action {
+        case .nothing: break
+        case .drain(let deadline): await beginDrain(within: deadline)
+        case .undrain: undrain()
+        case .refuse(let refusal):
+            logger.warning(
+                "an order is not followed: \(refusal.rawValue)",
+                metadata: ["node": "\(me)", "wish": "\(LogText.escaped(wish?.id ?? ""))"])
         }
+    }
+
+    /// The process goes down: it drains, and no order takes that back.
+    func drainForGood(within deadline: Duration) async {
+        state.withLock { $0.orders.end() }
+        await beginDrain(within: deadline)
     }
 
     /// No new work; publishers are sent away, children asked to look for another parent, viewers served until the deadline.

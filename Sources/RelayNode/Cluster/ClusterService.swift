@@ -16,7 +16,7 @@ final class ClusterService: Service, Sendable {
     let configuration: RelayConfiguration
     let role: NodeRole
     let me: NodeID
-    let registry: any ClusterRegistry
+    let registry: any ClusterRegistry & ScalingStore
     let links: LinkPool
     let linkSettings: LinkSettings
     let security: LinkSecurity
@@ -61,7 +61,7 @@ final class ClusterService: Service, Sendable {
         var figures = ClusterFigures()
         // Drain
         var drain: DrainOrder?
-        var wishSeen: String?
+        var orders = DrainOrders()
     }
 
     struct DrainOrder: Sendable {
@@ -135,9 +135,15 @@ final class ClusterService: Service, Sendable {
             registry = RedisRegistry(url: url, group: group, logger: logger, settings: redis)
         }
         let now = MonotonicTime.now()
-        let record = NodeRecord(
+        var record = NodeRecord(
             id: me, token: token, role: role, state: .starting, region: configuration.cluster.region,
             zone: configuration.cluster.zone, certificate: security.fingerprint, release: RelayVersion.current)
+        record.machine = configuration.node.machine.isEmpty ? nil : configuration.node.machine
+        switch configuration.node.spot {
+        case .unknown: break
+        case .yes: record.isSpot = true
+        case .no: record.isSpot = false
+        }
         var lease = NodeLease.Settings()
         lease.beat = configuration.cluster.beat
         lease.ttl = configuration.cluster.leaseTTL

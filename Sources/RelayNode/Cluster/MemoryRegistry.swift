@@ -9,6 +9,7 @@ package final class MemoryRegistry: ClusterRegistry {
 
     private struct Contents: Sendable {
         var table = RegistryTable()
+        var scaling = ScalingTable()
         var listeners: [UInt64: AsyncStream<RegistryNews>.Continuation] = [:]
         var nextListener: UInt64 = 0
         /// Questions that are waited for, with what was answered so far.
@@ -45,7 +46,12 @@ package final class MemoryRegistry: ClusterRegistry {
     }
 
     /// Forgets everything, as a registry that came back without its data; for tests.
-    package func empty() { contents.withLock { $0.table = RegistryTable() } }
+    package func empty() {
+        contents.withLock { contents in
+            contents.table = RegistryTable()
+            contents.scaling = ScalingTable()
+        }
+    }
 
     /// Whether calls are answered; for tests of an absent registry. Listeners are told.
     package func setReachable(_ isReachable: Bool) {
@@ -73,6 +79,17 @@ package final class MemoryRegistry: ClusterRegistry {
         return answer
     }
 
+    /// One call of the autoscaler's.
+    func callScaling<Answer: Sendable>(
+        _ body: (inout ScalingTable, MonotonicTime, Int64) -> Answer
+    ) throws(RegistryError) -> Answer {
+        let answer: Answer? = contents.withLock { contents in
+            contents.isReachable ? body(&contents.scaling, clock(), wall()) : nil
+        }
+        guard let answer else { throw .unavailable("switched off") }
+        return answer
+    }
+
     // MARK: ClusterRegistry
 
     package func renew(
@@ -90,7 +107,7 @@ package final class MemoryRegistry: ClusterRegistry {
     }
 
     package func wish(_ wish: NodeWish?, for node: NodeID) async throws(RegistryError) {
-        try call { table, _, _ in table.wish(wish, for: node) }
+        try call { table, now, _ in table.wish(wish, for: node, now: now) }
     }
 
     package func claim(_ claim: StreamClaim) async throws(RegistryError) -> ClaimAnswer {

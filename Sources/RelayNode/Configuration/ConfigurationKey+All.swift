@@ -2,7 +2,7 @@ import Logging
 
 extension ConfigurationKey {
     /// Every key, in the order of the documentation.
-    package static let all: [ConfigurationKey] = listening + streams + cluster + limits + operation
+    package static let all: [ConfigurationKey] = listening + streams + cluster + limits + operation + autoscaler
 
     private static let listening: [ConfigurationKey] = [
         .text(
@@ -11,6 +11,17 @@ extension ConfigurationKey {
             "What the node calls itself in the API, logs and metrics."
         ) { $0.utf8.count <= 64 && $0.utf8.allSatisfy(isNameByte) },
         .integer("node.threads", \.node.threads, 0...64, zero: "one per core", "Event loops that carry media."),
+        .text(
+            "node.machine", \.node.machine, allowed: "up to 253 of A-Z a-z 0-9 . _ -",
+            "Name of the machine below the node, for the autoscaler's choice of nodes to drain."
+        ) { $0.utf8.count <= 253 && $0.utf8.allSatisfy(isNameByte) },
+        .choice(
+            "node.spot", \.node.spot,
+            "Whether that machine may be taken away at short notice, as spot instances are."),
+        .integer(
+            "node.egressCapacity", \.node.egressCapacity, 0...10_000_000, unit: "Mbit/s", zero: "unknown",
+            "The most that the node may send for long; bounded by the speed of its network device, where that is known."
+        ),
         .host("rtmp.host", \.rtmp.host, "Address of the RTMP listener."),
         .port("rtmp.port", \.rtmp.port, "Port of the RTMP listener, for publishers and players."),
         .size(

@@ -109,16 +109,22 @@ extension RelayConfiguration.Loaded {
             }
             mistakes.append(values.joined(separator: " and ") + ": " + remedy)
         }
-        let ports = [
-            ("rtmp.port", configuration.rtmp.port), ("http.port", configuration.http.port),
-            ("admin.port", configuration.admin.port),
-        ]
+        let ports =
+            [
+                ("rtmp.port", configuration.rtmp.port), ("http.port", configuration.http.port),
+                ("admin.port", configuration.admin.port),
+            ] + (configuration.probe.host.isEmpty ? [] : [("probe.port", configuration.probe.port)])
         for (index, first) in ports.enumerated() {
             for second in ports[(index + 1)...] {
                 check(
                     first.0, second.0, first.1 != second.1 || first.1 == 0,
                     "one port cannot serve both; use different ones, or 0 for any free port")
             }
+        }
+        for (name, tier) in [("edge", configuration.autoscaler.edge), ("origin", configuration.autoscaler.origin)] {
+            check(
+                "autoscaler.\(name).minimum", "autoscaler.\(name).maximum", tier.minimum <= tier.maximum,
+                "the first must not be larger")
         }
         let viewer = configuration.viewer
         check(

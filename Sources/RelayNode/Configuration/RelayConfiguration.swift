@@ -21,6 +21,8 @@ package struct RelayConfiguration: Sendable, Equatable {
     package var link = Link()
     package var edge = Edge()
     package var drain = Drain()
+    package var probe = Probe()
+    package var autoscaler = Autoscaler()
 
     package init() {}
 
@@ -32,6 +34,16 @@ package struct RelayConfiguration: Sendable, Equatable {
         package var name = ""
         /// Event loops that carry media. 0 = one for each core the process may use.
         package var threads = 0
+        /// The machine below the node, by the platform's name; empty = nobody told. Only reported.
+        package var machine = ""
+        /// Whether that machine may be taken away at short notice. Only reported.
+        package var spot = Spot.unknown
+        /// Mbit/s that the node may send for long; 0 = unknown. Reported as bit/s, at most the network device's speed.
+        package var egressCapacity = 0
+
+        package enum Spot: String, Sendable, Equatable, CaseIterable {
+            case unknown, yes, no
+        }
     }
 
     /// The RTMP listener, for publishers and players.

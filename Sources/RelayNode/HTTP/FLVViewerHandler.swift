@@ -120,6 +120,7 @@ final class FLVViewerHandler: ChannelInboundHandler, ViewerConnection {
             // Nothing was sent yet, so the refusal can still have a status of its own.
             self.head = nil
             isEnding = true
+            fanout.meter.noteFailedJoin(code)
             leave()
             _ = head
             let answer = HTTPAnswer(

@@ -165,6 +165,7 @@ final class ViewerHTTPHandler: ChannelInboundHandler, RemovableChannelHandler, I
         switch services.directory.openForViewer(name, on: fanout, remote: context.remoteAddress) {
         case .success(let found): hub = found
         case .failure(let refusal):
+            services.gate.noteRefusal(refusal.code)
             let status = refusal.code == .streamNotFound ? HTTPResponseStatus.notFound : .serviceUnavailable
             refuse(HTTPRefusal(status, refusal.code), context)
             return

@@ -14,6 +14,7 @@ final class StreamReplica: @unchecked Sendable {
         var id: UInt64
         var form: WireForm
         var connection: any ViewerConnection
+        var askedAt: MonotonicTime
         var joined: (Viewer) -> Void
     }
 
@@ -173,7 +174,7 @@ final class StreamReplica: @unchecked Sendable {
         joined: @escaping (Viewer) -> Void
     ) {
         idleSince = nil
-        let viewer = Waiting(id: id, form: form, connection: connection, joined: joined)
+        let viewer = Waiting(id: id, form: form, connection: connection, askedAt: now, joined: joined)
         if isInstalled { admit(viewer, now: now) } else { waiting.append(viewer) }
     }
 
@@ -189,7 +190,8 @@ final class StreamReplica: @unchecked Sendable {
         }
         guard
             let viewer = Viewer(
-                id: waiting.id, form: waiting.form, connection: waiting.connection, feed: feed, now: now)
+                id: waiting.id, form: waiting.form, connection: waiting.connection, feed: feed,
+                askedAt: waiting.askedAt, now: now)
         else { return }
         waiting.joined(viewer)
         fanout.meter.joins &+= 1

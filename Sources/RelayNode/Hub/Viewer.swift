@@ -43,7 +43,8 @@ final class Viewer {
     /// Unique within the process; also the id of the connection.
     let id: UInt64
     let form: WireForm
-    /// When the viewer was taken in.
+    /// When it asked for the stream, and when it was taken in.
+    let askedAt: MonotonicTime
     let joinedAt: MonotonicTime
     /// nil once the connection is gone; it holds the viewer and the viewer holds it, until then.
     private(set) var connection: (any ViewerConnection)?
@@ -62,13 +63,15 @@ final class Viewer {
     var isPumping = false
 
     init?(
-        id: UInt64, form: WireForm, connection: any ViewerConnection, feed: WireFeed, now: MonotonicTime
+        id: UInt64, form: WireForm, connection: any ViewerConnection, feed: WireFeed, askedAt: MonotonicTime,
+        now: MonotonicTime
     ) {
         guard let context = connection.writeContext else { return nil }
         self.id = id
         self.form = form
         self.connection = connection
         self.feed = feed
+        self.askedAt = askedAt
         self.joinedAt = now
         self.queue = SubscriberQueue(joining: feed.log, now: now)
         self.context = context

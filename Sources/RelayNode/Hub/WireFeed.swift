@@ -18,6 +18,8 @@ final class WireFeed {
     private var headers: (dts: Int64, bytes: ByteBuffer)?
     private var isWriting = false
     private var removedWhileWriting: [Viewer] = []
+    /// Viewers that were taken in and have got no media yet.
+    private var newcomers: [Viewer] = []
 
     init(form: WireForm, settings: FanoutSettings, meter: FanoutMeter, hasVideo: Bool) {
         self.form = form
@@ -102,13 +104,29 @@ final class WireFeed {
         viewer.connection?.didJoin(tracks: tracks)
         pump(viewer, now: now)
         viewer.flush()
+        if viewer.queue.sent > 0 {
+            meter.firstFrames.note(now - viewer.askedAt, now: now)
+        } else if viewer.context != nil {
+            newcomers.append(viewer)
+        }
+    }
+
+    /// Those who have got their first media now need not be looked at any more.
+    private func greetNewcomers(now: MonotonicTime) {
+        newcomers.removeAll { viewer in
+            guard viewer.queue.sent > 0 else { return viewer.context == nil }
+            meter.firstFrames.note(now - viewer.askedAt, now: now)
+            return true
+        }
     }
 
     /// Lets go of a viewer whose connection is gone or going.
     func remove(_ viewer: Viewer) {
         guard viewer.context != nil else { return }
         departed += viewer.queue.ledger(log: log)
+        meter.leaves &+= 1
         viewer.detach()
+        if !newcomers.isEmpty { newcomers.removeAll { $0 === viewer } }
         if isWriting {
             removedWhileWriting.append(viewer)
         } else {
@@ -148,6 +166,7 @@ final class WireFeed {
         meter.framesOut &+= written &* (batch.end &- batch.first)
         for viewer in removedWhileWriting { unlist(viewer) }
         removedWhileWriting.removeAll(keepingCapacity: true)
+        if !newcomers.isEmpty { greetNewcomers(now: now) }
     }
 
     /// What the kernel did not take goes through the channel, which waits for the socket.

@@ -27,6 +27,8 @@ final class LinkHandler: ChannelInboundHandler, @unchecked Sendable {
 
     private(set) var session: LinkSession
     private let owner: any LinkOwner
+    /// Counts what goes to children; nil on links to parents.
+    private let meter: FanoutMeter?
     private var context: ChannelHandlerContext?
     private var timer: Scheduled<Void>?
     private var armedFor: MonotonicTime?
@@ -36,9 +38,10 @@ final class LinkHandler: ChannelInboundHandler, @unchecked Sendable {
     private var isClosed = false
     private var failure: LinkError?
 
-    init(session: LinkSession, owner: any LinkOwner) {
+    init(session: LinkSession, owner: any LinkOwner, meter: FanoutMeter? = nil) {
         self.session = session
         self.owner = owner
+        self.meter = meter
     }
 
     /// For the API: the other end's address.
@@ -124,6 +127,7 @@ final class LinkHandler: ChannelInboundHandler, @unchecked Sendable {
         var hasWritten = false
         let now = MonotonicTime.now()
         while context.channel.isWritable, let bytes = session.takeOutput(limit: Self.outputStep, now: now) {
+            meter?.linkBytesOut &+= UInt64(truncatingIfNeeded: bytes.readableBytes)
             context.write(wrapOutboundOut(bytes), promise: nil)
             hasWritten = true
             // The water mark sees bytes once they are added; a flush tells whether the socket takes them.

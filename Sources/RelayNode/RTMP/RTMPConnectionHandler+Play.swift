@@ -14,6 +14,7 @@ extension RTMPConnectionHandler {
         switch services.directory.openForViewer(request.name, on: fanout, remote: remote) {
         case .success(let found): hub = found
         case .failure(let refusal):
+            services.gate.noteRefusal(refusal.code)
             reject(
                 request.messageStreamID, refusal.code,
                 refusal.code == .streamNotFound ? .playStreamNotFound : .playFailed)
@@ -87,6 +88,7 @@ extension RTMPConnectionHandler {
             services.events.reject(
                 code, transport: .rtmp, remote: context?.remoteAddress, logger: services.logger, now: .now())
         }
+        if !hadJoined { fanout.meter.noteFailedJoin(code) }
         leavePlaying()
         if hadJoined {
             session.endPlay(streamID: playStreamID, code: code, now: .now())

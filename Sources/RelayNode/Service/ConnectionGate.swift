@@ -21,6 +21,7 @@ final class ConnectionGate: Sendable {
         var viewers = 0
         var refusing = 0
         var refused: [Int: UInt64] = [:]
+        var turnedAway: UInt64 = 0
     }
 
     private let state = Mutex(State())
@@ -39,6 +40,9 @@ final class ConnectionGate: Sendable {
     var viewers: Int { state.withLock { $0.viewers } }
     /// Refusals by code, since start.
     var refused: [Int: UInt64] { state.withLock { $0.refused } }
+    /// Connections and viewers that came to a node without room for them, since start. What is refused to one address because of
+    /// what that address does says nothing about the room.
+    var turnedAway: UInt64 { state.withLock { $0.turnedAway } }
 
     /// A socket was accepted.
     func admit(_ remote: SocketAddress?) -> Result<Ticket, Refusal> {
@@ -50,8 +54,14 @@ final class ConnectionGate: Sendable {
                 state.refused[code.number, default: 0] &+= 1
                 return .failure(Refusal(code: code))
             }
-            guard state.open < maxConnections else { return refuse(.tooManyConnections) }
-            guard isExempt || state.pending < limits.pendingTotal else { return refuse(.tooManyPending) }
+            guard state.open < maxConnections else {
+                state.turnedAway &+= 1
+                return refuse(.tooManyConnections)
+            }
+            guard isExempt || state.pending < limits.pendingTotal else {
+                state.turnedAway &+= 1
+                return refuse(.tooManyPending)
+            }
             if let address {
                 guard state.pendingByAddress[address, default: 0] < limits.pendingPerAddress else {
                     return refuse(.tooManyPending)
@@ -112,6 +122,7 @@ final class ConnectionGate: Sendable {
         state.withLock { state in
             guard limits.maxViewers == 0 || state.viewers < limits.maxViewers else {
                 state.refused[RelayCode.tooManyViewers.number, default: 0] &+= 1
+                state.turnedAway &+= 1
                 return .tooManyViewers
             }
             state.viewers += 1
@@ -122,8 +133,14 @@ final class ConnectionGate: Sendable {
     /// Gives it back.
     func leaveViewer() { state.withLock { $0.viewers -= 1 } }
 
-    /// A refusal decided elsewhere, for the counters.
-    func count(_ code: RelayCode) { state.withLock { $0.refused[code.number, default: 0] &+= 1 } }
+    /// A viewer was refused its stream, for a reason found elsewhere; counted when it is a lack of room.
+    func noteRefusal(_ code: RelayCode) {
+        guard code == .tooManyStreams else { return }
+        state.withLock { state in
+            state.refused[code.number, default: 0] &+= 1
+            state.turnedAway &+= 1
+        }
+    }
 
     /// Why a socket was refused.
     struct Refusal: Error, Sendable {

@@ -133,7 +133,7 @@ struct MediaService: Service {
                 LinkHandler(
                     session: LinkSession(
                         role: .listener, settings: cluster.linkSettings, crypto: .openSSL, now: .now()),
-                    owner: LinkServer(services: services, links: links, me: cluster.me)))
+                    owner: LinkServer(services: services, links: links, me: cluster.me), meter: fanout.meter))
         } catch {
             links.settle()
             throw error
@@ -160,7 +160,7 @@ struct MediaService: Service {
         let deadline = MonotonicTime.now() + services.configuration.shutdown.deadline
         if let cluster {
             // Viewers and children are served until they have gone, or until the deadline.
-            await cluster.beginDrain(within: services.configuration.shutdown.deadline)
+            await cluster.drainForGood(within: services.configuration.shutdown.deadline)
             while services.gate.open > 0, .now() < deadline - Self.lastWords {
                 guard (try? await Task.sleep(for: Self.drainPoll)) != nil else { break }
             }

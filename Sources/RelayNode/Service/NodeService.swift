@@ -14,6 +14,7 @@ package struct NodeService: Service {
     private let media: MediaService
     private let cluster: ClusterService?
     private let admin: any Service
+    private let probe: (any Service)?
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
 
@@ -64,6 +65,9 @@ package struct NodeService: Service {
                 logger.info("admin API ready", metadata: ["admin": "\(RemoteText.describe(address))"])
             },
             logger: quiet)
+        probe = ProbeListener.service(
+            configuration.probe, logger: logger, didBind: { lifecycle.didBind("probe", to: $0) }
+        ) { AdminRoutes.addProbes(to: $0, inspector) }
     }
 
     /// Runs until a graceful shutdown is asked for and done, or a listener fails.
@@ -73,6 +77,7 @@ package struct NodeService: Service {
     package func run(signals: Bool) async throws {
         // Services end in reverse order: media drains while the admin API still answers and the cluster still knows the node.
         var list: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: admin)]
+        if let probe { list.append(.init(service: probe)) }
         if let cluster { list.append(.init(service: cluster)) }
         list.append(.init(service: media))
         let services = ServiceGroup(

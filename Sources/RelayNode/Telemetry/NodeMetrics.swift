@@ -18,6 +18,18 @@ struct NodeMetrics: Sendable {
     var framesOut: UInt64
     /// `relay_viewer_joins_total`: viewers taken in.
     var joins: UInt64
+    /// `relay_viewer_leaves_total`: viewers that left or were ended.
+    var leaves: UInt64 = 0
+    /// `relay_viewer_join_failures_total`: viewers that waited for a stream of the cluster in vain.
+    var joinFailures: UInt64 = 0
+    /// `relay_turned_away_total`: connections, viewers and lookups that the node had no room for.
+    var turnedAway: UInt64 = 0
+    /// `relay_first_frame_p95_seconds`, of the last half minute, here in ms; nil without joins.
+    var firstFrameP95: Double?
+    /// `relay_egress_capacity_bits_per_second`; 0 = unknown.
+    var egressCapacity = 0.0
+    /// `relay_cpu_ratio`, `relay_cpu_throttled_ratio`.
+    var cpu = CPUShare.Figures()
     /// `relay_viewer_slow_disconnects_total`: viewers disconnected because they did not keep up.
     var slowDisconnects: UInt64
     /// `relay_rejects_total`: refusals and closes for a peer's reason, by transport and code.

@@ -1,10 +1,13 @@
 import Foundation
 package import RelayCluster
 package import RelayCore
+import Synchronization
 
 extension RedisRegistry {
     /// Entries of one page; with records of the largest size it stays below ``RESPLimits/reply``.
     private static let nodePage = 100
+    /// Records that are remembered by their bytes from one reading of all nodes to the next.
+    private static let recordsKept = 20_000
 
     package func renew(
         _ node: NodeRecord, report: NodeReport?, ttl: Duration
@@ -30,6 +33,9 @@ extension RedisRegistry {
     }
 
     package func nodes() async throws(RegistryError) -> [NodeEntry] {
+        let before = records.withLock { $0 }
+        var seen: [[UInt8]: NodeRecord] = [:]
+        seen.reserveCapacity(before.count)
         var entries: [NodeEntry] = []
         var from = "-"
         while true {
@@ -37,16 +43,26 @@ extension RedisRegistry {
             guard let parts = reply.array, parts.count == 2, let found = parts[1].array else {
                 throw .badAnswer("the list of nodes is none")
             }
-            entries += nodeEntries(found)
-            guard let last = parts[0].text else { return entries }
+            let decoder = JSONDecoder()
+            for value in found {
+                let parts = value.array ?? []
+                let (entry, skipped) = check.node(parts, decoder: decoder) { before[$0] }
+                countSkipped(skipped)
+                guard let entry else { continue }
+                entries.append(entry)
+                if case .bytes(let bytes) = parts[2], seen.count < Self.recordsKept { seen[bytes] = entry.record }
+            }
+            guard let last = parts[0].text else { break }
             from = "(" + last
         }
+        records.withLock { [seen] in $0 = seen }
+        return entries
     }
 
     package func wish(_ wish: NodeWish?, for node: NodeID) async throws(RegistryError) {
         let text: String
         if let wish { text = try Self.json(wish) } else { text = "" }
-        _ = try await call(.wish, [node.text, text])
+        _ = try await call(.wish, [node.text, text, wish?.author ?? "", "\(wish?.epoch ?? 0)"])
     }
 
     private func wish(_ value: RESPValue) -> NodeWish? {

@@ -20,6 +20,12 @@ import Synchronization
 /// | `nodes`, `streams`, `holding` | sorted sets of the names above, in the order of the alphabet |
 /// | `answers:{question}` | list of answers (JSON), a minute |
 /// | `events` | stream of the newest 10,000 events |
+/// | `scaling:state:{tier}`, `scaling:decision:{tier}` | hash: epoch, at (ms by Redis' clock), JSON |
+/// | `scaling:history:{tier}` | stream of a day's decisions (JSON), 20,000 at most |
+/// | `scaling:events` | hash: name → announced event (JSON) |
+/// | `scaling:controls` | what operators have set for scaling (JSON) |
+/// | `scaling:leader:{group}` | hash: holder, epoch; its TTL is the lease |
+/// | `scaling:epoch:{group}` | the highest epoch of its leaders |
 ///
 /// News go over the channel `news`.
 ///
@@ -32,6 +38,8 @@ package final class RedisRegistry: ClusterRegistry {
     let listeners: NewsListeners
     private let scripts = Mutex<[RedisScript: String]>([:])
     private let skipped = Atomic<Int>(0)
+    /// What the last reading of all nodes found, by the bytes that it was read from.
+    let records = Mutex<[[UInt8]: NodeRecord]>([:])
 
     /// Connects to nothing yet; ``run()`` does.
     ///

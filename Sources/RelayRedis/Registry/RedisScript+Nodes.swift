@@ -1,3 +1,6 @@
+import RelayCluster
+import RelayCore
+
 extension RedisScript {
     /// Another token under the same address of the link is the process before this one: two cannot listen there.
     ///
@@ -37,10 +40,27 @@ extension RedisScript {
         return 1
         """
 
-    /// ARGV: id, wish or ''.
+    /// The rule of ``NodeWish/mayReplace(_:age:)``. ARGV: id, wish or '', its author, its epoch.
     static let wishText = """
         local key = p .. 'wish:' .. ARGV[1]
-        if ARGV[2] == '' then redis.call('DEL', key) else redis.call('SET', key, ARGV[2], 'PX', day) end
+        local function mayReplace()
+          if ARGV[3] ~= '\(NodeWish.autoscaler)' then return true end
+          local text = redis.pcall('GET', key)
+          if type(text) ~= 'string' or #text > longest then return true end
+          local isObject, stands = pcall(cjson.decode, text)
+          if not isObject or type(stands) ~= 'table' then return true end
+          if stands.author ~= ARGV[3] then return type(stands.drainMilliseconds) ~= 'number' end
+          local epoch = type(stands.epoch) == 'number' and stands.epoch or 0
+          return epoch <= (number(ARGV[4]) or 0)
+            or day - redis.call('PTTL', key) >= \(ScalingLimits.fence.wholeMilliseconds)
+        end
+        if ARGV[2] == '' then
+          redis.call('DEL', key)
+        elseif mayReplace() then
+          redis.call('SET', key, ARGV[2], 'PX', day)
+        else
+          return 0
+        end
         tell('wish ' .. ARGV[1])
         return 1
         """

@@ -7,6 +7,8 @@ enum RedisScript: String, CaseIterable {
     case renew, release, nodes, wish
     case claim, restore, withdraw, locate, streams, prefer, hold
     case sweep
+    case scalingState, storeScalingState, logDecision, currentDecisions, decisions
+    case announcedEvents, announce, scalingControls, setScalingControls, lead, resign
 
     /// The text that is loaded.
     var source: String {
@@ -23,6 +25,17 @@ enum RedisScript: String, CaseIterable {
         case .prefer: Self.common + Self.preferText
         case .hold: Self.common + Self.holdText
         case .sweep: Self.common + Self.sweepText
+        case .scalingState: Self.common + Self.scalingCommon + Self.scalingStateText
+        case .storeScalingState: Self.common + Self.scalingCommon + Self.storeScalingStateText
+        case .logDecision: Self.common + Self.scalingCommon + Self.logDecisionText
+        case .currentDecisions: Self.common + Self.scalingCommon + Self.currentDecisionsText
+        case .decisions: Self.common + Self.scalingCommon + Self.decisionsText
+        case .announcedEvents: Self.common + Self.scalingCommon + Self.announcedEventsText
+        case .announce: Self.common + Self.scalingCommon + Self.announceText
+        case .scalingControls: Self.common + Self.scalingCommon + Self.scalingControlsText
+        case .setScalingControls: Self.common + Self.scalingCommon + Self.setScalingControlsText
+        case .lead: Self.common + Self.scalingCommon + Self.leadText
+        case .resign: Self.common + Self.scalingCommon + Self.resignText
         }
     }
 

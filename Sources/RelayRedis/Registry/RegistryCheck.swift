@@ -44,15 +44,20 @@ struct RegistryCheck: Sendable {
     }
 
     /// A node's entry from id, token, record, report and what is left of its lease. The second value counts what was left out.
-    func node(_ parts: [RESPValue]) -> (NodeEntry?, skipped: Int) {
-        guard parts.count == 5, let id = parts[0].text, let token = parts[1].text, case .bytes(let record) = parts[2],
+    ///
+    /// - Parameter known: A record that these bytes were found to say before: records change seldom, and are read with each
+    ///   report of their nodes.
+    func node(
+        _ parts: [RESPValue], decoder: JSONDecoder = JSONDecoder(), known: ([UInt8]) -> NodeRecord? = { _ in nil }
+    ) -> (NodeEntry?, skipped: Int) {
+        guard parts.count == 5, let id = parts[0].text, let token = parts[1].text, case .bytes(let bytes) = parts[2],
             let left = parts[4].integer, left > 0,
-            let record = try? JSONDecoder().decode(NodeRecord.self, from: Data(record)),
+            let record = known(bytes) ?? (try? decoder.decode(NodeRecord.self, from: Data(bytes))),
             isUsable(record), record.id.text == id, record.token == token
         else { return (nil, 1) }
         var entry = NodeEntry(record: record, report: nil, leaseMilliseconds: left)
         guard case .bytes(let report) = parts[3] else { return (entry, 0) }
-        entry.report = try? JSONDecoder().decode(NodeReport.self, from: Data(report))
+        entry.report = try? decoder.decode(NodeReport.self, from: Data(report))
         return (entry, entry.report == nil ? 1 : 0)
     }
 

@@ -114,4 +114,33 @@ extension RegistryContract {
         }
         try await registry.release(one)
     }
+
+    func rivalWishes(_ findings: Findings) async throws {
+        func order(_ drain: Int64?, epoch: UInt64?) -> NodeWish {
+            NodeWish(
+                drainMilliseconds: drain, id: Self.unique("wish"), author: epoch.map { _ in NodeWish.autoscaler },
+                epoch: epoch)
+        }
+        for (what, first, second, isReplaced) in [
+            ("an operator's drain by the autoscaler's undrain", order(5, epoch: nil), order(nil, epoch: 9), false),
+            ("an operator's drain by the autoscaler's drain", order(5, epoch: nil), order(6, epoch: 9), false),
+            ("an operator's undrain by the autoscaler's drain", order(nil, epoch: nil), order(6, epoch: 9), true),
+            ("an operator's drain by another operator's undrain", order(5, epoch: nil), order(nil, epoch: nil), true),
+            ("the autoscaler's drain by an operator's undrain", order(5, epoch: 9), order(nil, epoch: nil), true),
+            ("the autoscaler's drain by its undrain", order(5, epoch: 9), order(nil, epoch: 9), true),
+            ("a leader's drain by the next leader's undrain", order(5, epoch: 9), order(nil, epoch: 10), true),
+            ("a leader's drain by the former leader's undrain", order(5, epoch: 9), order(nil, epoch: 8), false),
+        ] {
+            let one = try await livingNode("rivals")
+            try await registry.wish(first, for: one.id)
+            try await registry.wish(second, for: one.id)
+            guard case .renewed(_, _, let read) = try await registry.renew(one, report: nil, ttl: Self.long) else {
+                findings.add("the lease was lost")
+                return
+            }
+            findings.expect(read == (isReplaced ? second : first), "\(what): \(String(describing: read)) stands")
+            try await registry.wish(nil, for: one.id)
+            try await registry.release(one)
+        }
+    }
 }

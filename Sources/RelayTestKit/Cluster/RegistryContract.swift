@@ -30,11 +30,13 @@ package struct RegistryContract: Sendable {
     package func run() async -> [String] {
         let checks: [(String, @Sendable (Findings) async throws -> Void)] = [
             ("node lease", nodeLease), ("node lease that runs out", expiry),
-            ("node that starts again", returning), ("wishes", wishes),
+            ("node that starts again", returning), ("wishes", wishes), ("wishes of several", rivalWishes),
             ("claim", claiming), ("claim of what nobody owns", claimingFree), ("epochs", epochs),
             ("withdrawal", withdrawing), ("restoration", restoring), ("restoration of an emptied registry", emptied),
             ("lookup", locating), ("holders", holding), ("list of streams", listing), ("preference", preferring),
             ("news", hearing), ("questions", asking), ("events", logging),
+            ("scaling state", scalingStates), ("decisions", scalingDecisions), ("announced events", announcements),
+            ("scaling controls", scalingControls), ("leadership", leading),
         ]
         var failures: [String] = []
         for (name, check) in checks {

@@ -8,9 +8,12 @@ package struct AdminAPI: Sendable {
     /// One request.
     ///
     /// - Throws: `POSIXError`, ``NotInTime``.
-    package func request(_ method: String, _ path: String) throws -> HTTPReply {
+    package func request(_ method: String, _ path: String, body: String? = nil) throws -> HTTPReply {
         let wire = try WireClient(port: port)
-        wire.send(Array("\(method) \(path) HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n".utf8))
+        let fields = body.map { "Content-Type: application/json\r\nContent-Length: \($0.utf8.count)\r\n" } ?? ""
+        wire.send(
+            Array(
+                "\(method) \(path) HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\(fields)\r\n\(body ?? "")".utf8))
         guard let head = wire.readHead() else { throw NotInTime("an answer of the admin API", within: .seconds(5)) }
         let length = head.headers["content-length"].flatMap { Int($0) } ?? 0
         guard let body = wire.read(length) else { throw NotInTime("the body of \(path)", within: .seconds(5)) }
@@ -39,6 +42,10 @@ package struct AdminAPI: Sendable {
         try get("/v1/cluster/events", as: ClusterEventList.self)?.events ?? []
     }
     package func post(_ path: String) throws -> Int { try request("POST", path).status }
+    /// Any request; its status.
+    package func send(_ method: String, _ path: String, body: String? = nil) throws -> Int {
+        try request(method, path, body: body).status
+    }
     package func viewers(of name: String) throws -> [ViewerStatus] {
         try get("/v1/viewers?stream=\(name)&limit=10000", as: ViewerList.self)?.viewers ?? []
     }

@@ -55,7 +55,7 @@ package final class RelayProcess: Sendable {
     ///
     /// - Parameters:
     ///   - flags: configuration flags, behind those that choose free ports.
-    ///   - role: `standalone`, `origin` or `edge`.
+    ///   - role: `standalone`, `origin`, `edge`, or `autoscaler`, which has no media ports.
     /// - Throws: ``RelayBinary/NotBuilt``, ``StartFailure`` with the log, ``NotInTime``.
     package static func start(_ flags: [String] = [], role: String = "standalone") async throws -> RelayProcess {
         let path = try RelayBinary.path()
@@ -73,7 +73,8 @@ package final class RelayProcess: Sendable {
                 if state.values.withLock({ $0.exit != nil && $0.isLogComplete }) {
                     throw StartFailure(log: state.values.withLock { $0.lines })
                 }
-                ports = readyPorts(state.values.withLock { $0.lines }, pid)
+                let lines = state.values.withLock { $0.lines }
+                ports = role == "autoscaler" ? autoscalerPorts(lines) : readyPorts(lines, pid)
                 return ports != nil
             }
             guard let ports else { throw StartFailure(log: []) }
@@ -98,6 +99,13 @@ package final class RelayProcess: Sendable {
             record["admin"].flatMap(port)
             ?? ProcessFiles.listeningPorts(of: pid).first { ![rtmp, http, link].contains($0) }
         return admin.map { (rtmp, http, $0, link) }
+    }
+
+    /// An autoscaler has an admin API and no other listener that tests need.
+    private static func autoscalerPorts(_ lines: [String]) -> (rtmp: Int, http: Int, admin: Int, link: Int)? {
+        lines.first { $0.contains("\"message\":\"admin API ready\"") }
+            .flatMap { try? JSONDecoder().decode([String: String].self, from: Data($0.utf8)) }
+            .flatMap { $0["admin"].flatMap(port) }.map { (0, 0, $0, 0) }
     }
 
     private static func port(_ address: String) -> Int? { address.split(separator: ":").last.flatMap { Int($0) } }

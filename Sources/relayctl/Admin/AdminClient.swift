@@ -53,12 +53,15 @@ struct AdminClient: Sendable {
     }
 
     /// The body of a 2xx answer.
-    private func send(_ method: String, _ path: String) async throws(Failure) -> [UInt8] {
+    ///
+    /// - Parameter body: JSON; nil = none.
+    func send(_ method: String, _ path: String, body: [UInt8]? = nil) async throws(Failure) -> [UInt8] {
         var headers = [(name: "Accept", value: "application/json"), (name: "User-Agent", value: "relayctl")]
         // Without a body, said so: some proxies ask for it (RFC 9110 §8.6).
-        if method == "POST" { headers.append((name: "Content-Length", value: "0")) }
+        if body != nil { headers.append((name: "Content-Type", value: "application/json")) }
+        if method == "POST", body == nil { headers.append((name: "Content-Length", value: "0")) }
         let request = FetchRequest(
-            method: method, url: base + path, headers: headers,
+            method: method, url: base + path, headers: headers, body: body,
             deadline: .now + timeout, maximumBytes: Self.maximumAnswerBytes)
         let response: FetchResponse
         do throws(FetchError) { response = try await fetch.send(request) } catch { throw failure(of: error) }

@@ -7,8 +7,9 @@ package struct Table {
         /// May be cut with `…` when the terminal is too narrow; the widest such column is cut first.
         var shrinks = false
 
+        /// - Parameter title: escaped here, for it may be a name that others chose.
         package init(_ title: String, alignsRight: Bool = false, shrinks: Bool = false) {
-            self.title = title
+            self.title = Escape.forTerminal(title)
             self.alignsRight = alignsRight
             self.shrinks = shrinks
         }

@@ -89,8 +89,10 @@ struct ConfigurationPlacesTests {
         let defaults = RelayConfiguration()
         for key in ConfigurationKey.all where key.name != "node.name" {
             let value = key.render(defaults)
-            let parts = key.name.split(separator: ".")
-            let inFile = "\(parts[0]):\n  \(parts[1]): \"\(value)\"\n"
+            // Each part of the name one level deeper than the one before.
+            let inFile =
+                key.name.split(separator: ".").enumerated()
+                .map { "\n" + String(repeating: "  ", count: $0) + "\($1):" }.joined() + " \"\(value)\"\n"
             #expect(try mistakes(file: inFile) == [], "\(key.name) in a file")
             #expect(try mistakes(environment: [key.variable: value]) == [], "\(key.variable)")
             #expect(try mistakes(flags: ["\(key.flag)=\(value)"]) == [], "\(key.flag)")
@@ -107,11 +109,11 @@ struct ConfigurationPlacesTests {
         // A value that is not the default, for each kind of key.
         let other: [String: [String]] = [
             "integer": ["7", "9", "1000"], "size": ["7KiB", "65537", "5MiB", "20MiB"],
-            "duration": ["1100ms", "110ms", "51s"],
-            "choice": ["takeover", "json", "debug", "on"], "number": ["0.25"],
+            "duration": ["1100ms", "110ms", "51s", "70s"],
+            "choice": ["takeover", "json", "debug", "on", "yes", "kubernetes"], "number": ["0.25"],
             "list": ["10.0.0.0/8", "https://x.example", "live=rtmp://x.example/live/{name}"],
             "secret": ["redis://x.example", "eight or more"],
-            "text": ["n", "10.1.1.1"], "adaptive or duration": ["7ms"],
+            "text": ["n", "10.1.1.1", "https://x.example"], "adaptive or duration": ["7ms"],
         ]
         for key in ConfigurationKey.all {
             let candidates = other[key.type] ?? []

@@ -142,4 +142,28 @@ import Testing
         #expect(ids.count == 2_000)
         #expect(gate.open == 2_000)
     }
+
+    @Test func `only a lack of room turns away, not the conduct of one address`() throws {
+        let full = gate(connections: 1)
+        let ticket = try full.admit(address("192.0.2.1")).get()
+        _ = try full.admit(address("192.0.2.2"))
+        #expect(full.turnedAway == 1)
+        full.close(ticket)
+
+        let crowded = gate(perAddress: 10, total: 2)
+        for number in 1...4 { _ = try crowded.admit(address("192.0.2.\(number)")) }
+        #expect(crowded.turnedAway == 2)
+
+        let rude = gate(perAddress: 1)
+        for _ in 0..<5 { _ = try rude.admit(address("192.0.2.1")) }
+        #expect(rude.turnedAway == 0)
+        #expect(rude.refused == [RelayCode.tooManyPending.number: 4])
+
+        let seats = gate(viewers: 1)
+        #expect(seats.enterViewer() == nil)
+        #expect(seats.enterViewer() == .tooManyViewers)
+        #expect(seats.turnedAway == 1)
+        for code in [RelayCode.streamNotFound, .draining, .lookupRate, .tooManyStreams] { seats.noteRefusal(code) }
+        #expect(seats.turnedAway == 2)
+    }
 }

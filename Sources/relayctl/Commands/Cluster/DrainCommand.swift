@@ -7,11 +7,14 @@ struct DrainCommand: AsyncParsableCommand {
         commandName: "drain", abstract: "Let a node finish its work and take no new.",
         discussion: """
             Publishers are asked to go to another origin at once; viewers stay until they leave, at most until the \
-            deadline.
+            deadline. With --self it is the node that answers, and waiting needs no registry: made for a pod's preStop.
             """)
 
     @Argument(help: "The node, as `relayctl nodes` shows it.")
-    var node: NodeID
+    var node: NodeID?
+
+    @Flag(name: .customLong("self"), help: "The node that answers, instead of one by name.")
+    var isSelf = false
 
     @Option(help: ArgumentHelp("End what is left after this time, such as 30s, 10m or 6h.", valueName: "time"))
     var deadline = Span(seconds: 6 * 3600)
@@ -21,36 +24,68 @@ struct DrainCommand: AsyncParsableCommand {
 
     @OptionGroup var options: AdminOptions
 
+    func validate() throws {
+        guard (node == nil) == isSelf else { throw ValidationError("Name one node, or --self.") }
+    }
+
     func run() async throws {
         let client = try options.client()
+        let node: NodeID
+        if let named = self.node {
+            node = named
+        } else {
+            // On a node alone, too, this says which one it is; the order below is what it refuses.
+            guard let name = NodeID(try await client.status().node) else {
+                throw Failure.badAnswer("The node at \(client.shownBase) has a name that no node may have.")
+            }
+            node = name
+        }
         let order = try await client.drain(node, seconds: deadline.seconds)
         let hint = "relayctl nodes --watch shows what is left there; relayctl undrain \(node) takes it back."
         try options.tell(order, hint: wait ? "" : hint, isOneLine: wait)
-        if wait { try await watch(client) }
+        guard wait else { return }
+        if isSelf {
+            var progress = OwnDrainProgress(node: node.text, deadline: .seconds(deadline.seconds))
+            try await watch(node, client.drainStatus, judge: { progress.look(at: $0, failing: $1, after: $2) }) { $0 }
+        } else {
+            var progress = DrainProgress(node: node.text, deadline: .seconds(deadline.seconds))
+            try await watch(node, client.clusterNodes, judge: { list, _, time in progress.look(at: list, after: time) })
+            {
+                list in list.nodes.first { $0.node == node.text }
+            }
+        }
     }
 
     /// Looks at the node until it is done.
-    private func watch(_ client: AdminClient) async throws(Failure) {
+    ///
+    /// - Parameters:
+    ///   - ask: what is looked at.
+    ///   - judge: told the answer or why there is none, and the time since the order; as ``DrainProgress/look(at:after:)``.
+    ///   - shown: what of an answer is shown in JSON.
+    private func watch<Answer>(
+        _ node: NodeID, _ ask: () async throws(Failure) -> Answer,
+        judge: (Answer?, Failure?, Duration) -> (line: String?, end: DrainProgress.End?),
+        shown part: (Answer) -> (some Encodable)?
+    ) async throws(Failure) {
         let console = Console.current
         // On a terminal one line that is written over; elsewhere a line when something changed.
         let isRewriting = console.isTerminal && options.format == .table
         let start = ContinuousClock.now
         var answered = start
-        var progress = DrainProgress(node: node.text, deadline: .seconds(deadline.seconds))
         var shown = ""
         while true {
-            var list: ClusterNodeList?
+            var answer: Answer?
             var trouble: Failure?
             do throws(Failure) {
-                list = try await client.clusterNodes()
+                answer = try await ask()
                 answered = .now
             } catch {
                 trouble = error
             }
-            let step = progress.look(at: list, after: ContinuousClock.now - start)
+            let step = judge(answer, trouble, ContinuousClock.now - start)
             let text = step.line.map(Escape.forTerminal) ?? trouble?.message ?? ""
             if options.format == .json {
-                if let entry = list?.nodes.first(where: { $0.node == node.text }) {
+                if let entry = answer.flatMap({ part($0) }) {
                     try console.print(AdminOptions.json(entry, isOneLine: true))
                 }
             } else if isRewriting, step.end == nil {

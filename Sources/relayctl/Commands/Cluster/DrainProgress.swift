@@ -54,9 +54,13 @@ struct DrainProgress {
         if report.sequence > first, report.publishers <= 0, report.children <= 0, report.viewers <= 0 {
             return ("\(node) is empty. It may be stopped now; relayctl undrain \(node) takes it back.", .done)
         }
-        let left =
-            "\(Prose.count(report.publishers, "publisher")), \(Prose.count(report.children, "pull")) by other nodes, "
-            + Prose.count(report.viewers, "viewer")
+        let left = Self.left(publishers: report.publishers, children: report.children, viewers: report.viewers)
         return ("\(node) drains, left: \(left).", isLate ? late : nil)
+    }
+
+    /// What a draining node still has.
+    static func left(publishers: Int, children: Int, viewers: Int) -> String {
+        "\(Prose.count(publishers, "publisher")), \(Prose.count(children, "pull")) by other nodes, "
+            + Prose.count(viewers, "viewer")
     }
 }

@@ -1,0 +1,82 @@
+import RelayCluster
+import RelayCore
+
+/// What the autoscaler remembers of one node between ticks.
+struct NodeTrack: Hashable, Sendable {
+    let id: NodeID
+    /// Where its pod stood in the list.
+    var podHint = 0
+    /// Of the process that reported last: another one starts its counters at zero.
+    var token: String
+    var sequence: UInt64
+    /// When the sequence was last seen to move; nil until it has, unless the node is new.
+    var movedAt: MonotonicTime?
+    /// The last believable load and state.
+    var load: Load
+    var isDraining: Bool
+    var joins: UInt64
+    var leaves: UInt64
+    var refused: UInt64
+    var drops: UInt64
+    /// The tick that saw the node last.
+    var tick: UInt64
+    /// When the node went missing: its lease ended, or its sequence stood still too long.
+    var lostAt: MonotonicTime?
+    /// Whether the node ever showed a fresh report.
+    var wasFresh: Bool
+
+    /// Whether the last report is young enough to be believed.
+    func isFresh(now: MonotonicTime, within limit: Duration) -> Bool {
+        guard let movedAt else { return false }
+        return now - movedAt <= limit
+    }
+}
+
+/// What one report says once impossible figures are cut.
+struct BelievedReport {
+    var load: Load
+    /// Whether a figure was impossible: not a number, negative, or more than twice what a node can carry.
+    var isImpossible: Bool
+
+    /// Above this, a figure is impossible whatever the capacity: 1 Eb/s.
+    static let absurd = 1e18
+    /// A node's demand never counts for more than this many times its capacity (autoscaler.md §2.7).
+    static let capacityLimit = 2.0
+
+    init(_ report: NodeReport, _ settings: TierSettings) {
+        var load = Load()
+        var isImpossible = false
+        func take(_ dimension: ScalingDimension, _ value: Double, limit: Double) {
+            guard value.isFinite, value >= 0, value <= Self.absurd else {
+                isImpossible = true
+                return
+            }
+            let most = limit > 0 ? limit * Self.capacityLimit : Self.absurd
+            if value > most { isImpossible = true }
+            load[dimension] = min(value, most)
+        }
+        let capacity = settings.capacity
+        take(.viewers, Double(report.viewers), limit: capacity[.viewers])
+        take(.egress, report.egressBitrate, limit: Self.egressCapacity(report, settings))
+        take(.pulls, Double(report.pulls), limit: capacity[.pulls])
+        take(.publishers, Double(report.publishers), limit: capacity[.publishers])
+        take(.ingest, report.ingestBitrate, limit: capacity[.ingest])
+        // The busiest loop saturates before the cores do when there are more cores than loops.
+        take(.cpu, report.cpu, limit: 0)
+        let cpu = load.cpu
+        take(.cpu, report.busiestLoop, limit: 0)
+        load.cpu = min(1, max(cpu, load.cpu))
+        if !report.uptimeSeconds.isFinite || report.uptimeSeconds < 0 { isImpossible = true }
+        if !report.egressCapacity.isFinite || report.egressCapacity < 0 { isImpossible = true }
+        self.load = load
+        self.isImpossible = isImpossible
+    }
+
+    /// bit/s that a node may send: its own word when that is smaller than the configured one; 0 = unknown.
+    static func egressCapacity(_ report: NodeReport, _ settings: TierSettings) -> Double {
+        let configured = settings.capacity[.egress]
+        let own = report.egressCapacity
+        guard own.isFinite, own > 0 else { return configured }
+        return configured > 0 ? min(configured, own) : own
+    }
+}
