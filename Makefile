@@ -1,22 +1,24 @@
 # Short names for the scripts in Cluster/dev and Tests; each of them can also be run by itself.
 #   make run ARGS="--http-port 8081"      further words for `relay standalone`
-#   make test ONLY=lint                   some steps only: lint, build, unit, interop, stories
+#   make test ONLY=lint                   some steps only: lint, build, unit, interop, helm, stories
 #   make bench SUITE="cpu memory"         some suites only; QUICK=1 for a look, ARGS=--write-readme for the page
+#   make bench-scaling TRACES=folder      figures of the autoscaler on demand traces (CSV: t_s,demand)
 #   make soak SECONDS=60
 #   make cluster ARGS="--count edges=5"   more words for Cluster/dev/cluster.py; ARGS=--help lists them
 #   make chaos ONLY="origin-kill redis-*" some scenarios only; QUICK=1 for short faults, ARGS=--write-readme for the page
 #   make fuzz ARGS="300 FuzzFLV"          seconds each, and some targets only
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster build test lint format bench chaos soak fuzz clean
+.PHONY: help run cluster build test test-kubernetes test-terraform lint format bench bench-scaling chaos soak fuzz clean
 ARGS ?=
 ONLY ?=
 SUITE ?=
+TRACES ?=
 QUICK ?=
 
 help: ## show this list
 	@echo 'edge-relay: make TARGET'
-	@sed -nE 's/^([a-z]+):.*## (.*)$$/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-9s %s\n", $$1, $$2 }'
+	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 run: ## build, start a relay with a test picture, say what to open; Ctrl-C ends it
 	@Cluster/dev/run.sh $(ARGS)
@@ -30,6 +32,12 @@ build: ## build everything, optimised
 test: ## install what tests need and run them all, real clients included
 	@Tests/Tools/test.sh $(ONLY)
 
+test-kubernetes: ## the chart and the autoscaler on a real control plane, built once (10 minutes, then 5)
+	@Tests/Kubernetes/kubernetes.sh $(ARGS)
+
+test-terraform: ## validate, plan, and apply against a local mock of AWS
+	@Tests/Terraform/terraform.sh $(ARGS)
+
 lint: ## formatting, layout and the rules of the wire code
 	@Tests/Tools/lint.sh
 
@@ -38,6 +46,9 @@ format: ## format all Swift files in place
 
 bench: ## measure CPU, delay and memory against the floor (20 minutes or more)
 	@Tests/Tools/bench.sh $(SUITE) $(if $(QUICK),--quick) $(ARGS)
+
+bench-scaling: ## the autoscaler's accuracy, crowds, scale-ins, tick, and a fleet of 10 M viewers (half an hour)
+	@Tests/Tools/bench-scaling.sh $(if $(TRACES),--traces $(TRACES)) $(SUITE) $(ARGS)
 
 chaos: ## break real clusters and hold what viewers see against what is promised (half an hour)
 	@Cluster/scenarios/chaos.sh $(if $(QUICK),--quick) $(ONLY) $(ARGS)

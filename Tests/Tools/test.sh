@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs what tests need and runs them all; `make test` and continuous integration call it. Words given choose steps:
-# lint, build, unit, interop, stories. A failing step does not hide the ones after it, but those that need its result.
+# lint, build, unit, interop, helm, stories. A failing step does not hide the ones after it, but those that need its result.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../Cluster/dev/common.sh"
 
-steps=${*:-lint build unit interop stories}
+steps=${*:-lint build unit interop helm stories}
 began=$SECONDS
 failed=()
 want() { [[ " $steps " == *" $1 "* ]]; }
@@ -40,6 +40,12 @@ if want interop; then
     fi
 fi
 
+# The chart: rendered in several shapes, held against the schemas of current Kubernetes, linted.
+if want helm; then
+    step helm 420 Tests/Helm/helm.sh || failed+=(helm)
+    tail -n 1 "$LOGS/helm.log"
+fi
+
 # The eight failures that other clusters are known for, each with real processes; quick, since their promises are the same.
 if want stories; then
     if [ -n "$built" ]; then
@@ -50,17 +56,20 @@ if want stories; then
     fi
 fi
 
-# One line over both suites, counted from what their runners printed.
+# One line over all suites, counted from what their runners printed.
 count() { { [ ! -f "$1" ] || grep -acE "$2" "$1"; } || true; }
 if want unit && [ -n "$built" ]; then
     passed=$(count "$LOGS/unit.log" '^.{0,3} Test (case )?.* passed after ')
     broken=$(count "$LOGS/unit.log" '^.{0,3} Test (case )?.* failed after ')
     skipped=$(count "$LOGS/unit.log" '^.{0,3} Test .* skipped(\.$|: ")')
 fi
-if want interop && [ -n "$built" ]; then
-    read -r p f s < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$LOGS/interop.log" | tail -n 1) || true
+add_counts() {
+    local p f s
+    read -r p f s < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$1" | tail -n 1) || true
     passed=$((passed + ${p:-0})) broken=$((broken + ${f:-0})) skipped=$((skipped + ${s:-0}))
-fi
+}
+if want interop && [ -n "$built" ]; then add_counts "$LOGS/interop.log"; fi
+if want helm; then add_counts "$LOGS/helm.log"; fi
 say "total time: $(((SECONDS - began) / 60)) min $(((SECONDS - began) % 60)) s"
 say "$passed passed, $broken failed, $skipped skipped"
 if [ ${#failed[@]} -gt 0 ]; then
