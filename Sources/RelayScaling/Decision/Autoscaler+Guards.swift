@@ -88,6 +88,8 @@ extension Autoscaler {
 
     private static func settleGrowth(_ state: inout ScalingState, _ tick: inout DecisionTick) {
         var target = tick.wanted
+        // Also when nothing more is wanted: what was asked for and does not come has to be told.
+        let limit = growthLimit(state, &tick)
         guard target > tick.serving else {
             tick.decision.target = target
             return
@@ -113,7 +115,7 @@ extension Autoscaler {
             tick.block("growth_rate", "\(target) nodes are wanted, \(most) at a time are allowed")
             target = most
         }
-        if let limit = growthLimit(state, &tick), target > max(limit, tick.serving) {
+        if let limit, target > max(limit, tick.serving) {
             target = max(limit, tick.serving)
         }
         tick.decision.target = target
@@ -122,8 +124,12 @@ extension Autoscaler {
     /// Replicas beyond which asking is of no use now.
     private static func growthLimit(_ state: ScalingState, _ tick: inout DecisionTick) -> Int? {
         let patience = Duration.seconds(2 * tick.lead)
-        let late = state.waiting.values.reduce(0) { $0 + (tick.now - $1.since > patience ? 1 : 0) }
+        let waiting = state.waiting.values.reduce(0) { $0 + (tick.now - $1.since > patience ? 1 : 0) }
+        let missing = state.missing.map { tick.now - $0.since > patience ? $0.pods : 0 } ?? 0
+        let late = waiting + missing
         guard late > 0 else { return nil }
+        // One pod that never comes up is not the platform's limit.
+        let isMany = late >= max(2, tick.replicas / 20)
         var crashing = 0
         for name in state.waiting.keys {
             if let pod = tick.pods[name], !pod.isReady, pod.restarts >= crashRestarts { crashing += 1 }
@@ -135,11 +141,13 @@ extension Autoscaler {
             return tick.replicas
         }
         guard late - crashing > 0 else { return nil }
+        let what =
+            missing > 0 ? "\(missing) pods were asked for and never made, \(waiting) wait" : "\(waiting) pods wait"
         tick.block(
             "capacity_unavailable",
-            "\(late) pods have waited longer than two lead times (\(FigureText.number(2 * tick.lead, places: 0)) s): no more are asked for"
-        )
-        return tick.replicas
+            "\(what), longer than two lead times (\(FigureText.number(2 * tick.lead, places: 0)) s)"
+                + (isMany ? ": no more are asked for" : ""))
+        return isMany ? tick.replicas : nil
     }
 
     /// Every reason not to take anything away now, and the highest that was wanted within the window.

@@ -4,8 +4,6 @@ import RelayCore
 extension Autoscaler {
     /// Refusals are averaged over this long: a few reports of each node.
     private static let rateWindow = Duration.seconds(15)
-    /// The slope that panic follows: two ticks, because nothing is as urgent.
-    private static let slopeWindow = Duration.seconds(10)
     /// A refused viewer counts for at most this long (autoscaler.md §2.2).
     private static let longestSession = 60.0
     /// Forecasts beyond this are not believed (autoscaler.md §2.4).
@@ -245,7 +243,7 @@ extension Autoscaler {
         let demand = tick.demand.demand(of: tick.tier)
         var factor = 1.0
         var isSteep = false
-        if let before = state.window.sample(before: slopeWindow, now: now), demand > 0 {
+        if let before = state.window.sample(before: .seconds(max(5, tick.settings.panicWindow)), now: now), demand > 0 {
             let seconds = (now - before.at).inSeconds
             let joins = state.joins - before.joins
             let leaves = state.leaves - before.leaves
@@ -258,10 +256,10 @@ extension Autoscaler {
             }
         }
         let binding = tick.binding(of: tick.demand)
-        let need = binding.nodes * (binding.dimension == .cpu ? 1 : factor)
+        // Ordinary ups are the forecast's business: only a crowd's slope is followed.
+        let need = binding.nodes * (binding.dimension == .cpu || !isSteep ? 1 : factor)
         let ready = Double(max(0, tick.signals.serving))
-        // A slope alone is no alarm, unless it is a crowd's: ordinary ups are the forecast's business.
-        let isAlarm = (isSteep ? need : binding.nodes) > tick.panicRatio * ready && tick.wanted > 0
+        let isAlarm = need > tick.panicRatio * ready && tick.wanted > 0
         if isAlarm {
             if state.panic == nil { state.counters.panics &+= 1 }
             var panic = state.panic ?? .init(since: now, lastAlarm: now, floor: 0)

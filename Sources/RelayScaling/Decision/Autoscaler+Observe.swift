@@ -99,13 +99,20 @@ extension Autoscaler {
     static func noteWaiting(_ state: inout ScalingState, _ tick: inout DecisionTick) {
         let now = tick.now
         for node in tick.signals.arrived {
+            if let pod = tick.pods[node.text] { state.reported.insert(pod.identity) }
             guard let waiting = state.waiting.removeValue(forKey: node.text) else { continue }
             state.learned.lead.add((now - waiting.askedAt).inSeconds)
         }
         guard let workload = tick.observations.workload else { return }
+        if state.reported.count > workload.pods.count + 100 {
+            state.reported.formIntersection(workload.pods.lazy.map(\.identity))
+        }
+        noteMissing(&state, workload, now)
         var living = Set<String>()
         for pod in workload.pods where !pod.isTerminating && !pod.isReady {
-            guard let node = NodeID(pod.name), state.nodes[node]?.wasFresh != true else { continue }
+            guard let node = NodeID(pod.name), !state.reported.contains(pod.identity),
+                state.nodes[node]?.wasFresh != true
+            else { continue }
             living.insert(pod.name)
             guard state.waiting[pod.name] == nil else { continue }
             var askedAt = now
@@ -118,5 +125,16 @@ extension Autoscaler {
             if let pod = tick.pods[name], !pod.isTerminating, pod.isReady { continue }
             state.waiting[name] = nil
         }
+    }
+
+    /// Pods that were asked for and not even made: a quota, or a controller that stands still.
+    private static func noteMissing(_ state: inout ScalingState, _ workload: WorkloadStatus, _ now: MonotonicTime) {
+        let living = workload.pods.reduce(0) { $0 + ($1.isTerminating ? 0 : 1) }
+        // A platform that lists no pods says nothing about them.
+        guard living > 0, living < workload.replicas else {
+            state.missing = nil
+            return
+        }
+        state.missing = (state.missing?.since ?? now, workload.replicas - living)
     }
 }

@@ -29,7 +29,7 @@ package enum Autoscaler {
         noteProblem(&tick)
         let upkeep = DrainPlan.keep(&state, &tick)
         let isSeeing = read(&state, &tick)
-        tick.ordered = state.learned.drains.count
+        tick.ordered = DrainPlan.ordered(state, tick)
         noteWaiting(&state, &tick)
         guard tick.workload != nil else { return finish(&state, &tick, hold: "platform_away", upkeep) }
         guard tick.replicas > 0 else {
@@ -141,6 +141,7 @@ package enum Autoscaler {
             }
         }
         if tick.canShrink, tick.settings.drainsFirst { actions += DrainPlan.remove(&state, &tick) }
+        if tick.canShrink, actions.isEmpty { actions += giveUpMissing(&state, &tick) }
         tick.decision.actions = actions
         return tick.decision
     }
@@ -151,10 +152,23 @@ package enum Autoscaler {
         guard tick.canAct, let workload = tick.workload else { return [] }
         var actions: [ScalingAction] = []
         actions += DrainPlan.takeBack(&state, &tick, target - tick.serving)
-        tick.ordered = state.learned.drains.count
+        tick.ordered = DrainPlan.ordered(state, tick)
         if target > tick.serving { actions.append(ask(&state, &tick, workload, for: target + tick.ordered)) }
         if !actions.isEmpty { turn(&state, .out, tick.now) }
         return actions
+    }
+
+    /// Takes back what was asked for and never made, once demand no longer needs it: nobody is there to be drained, and a count that
+    /// the platform cannot reach would look like a rollout that never ends.
+    private static func giveUpMissing(_ state: inout ScalingState, _ tick: inout DecisionTick) -> [ScalingAction] {
+        guard let missing = state.missing, tick.now - missing.since > .seconds(2 * tick.lead),
+            let workload = tick.observations.workload
+        else { return [] }
+        let replicas = max(tick.minimum, workload.replicas - missing.pods)
+        guard replicas < workload.replicas, tick.wanted + tick.ordered <= replicas else { return [] }
+        state.asked.append((replicas, tick.now))
+        state.missing = nil
+        return [.scale(from: workload.replicas, to: replicas, uid: workload.uid)]
     }
 
     private static func ask(

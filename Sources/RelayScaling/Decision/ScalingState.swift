@@ -36,6 +36,12 @@ package struct ScalingState: Sendable {
     var waiting: [String: Waiting] = [:]
     var lastGrowth: MonotonicTime?
     var removal: Removal?
+    /// Drains whose pods terminate: the orders are taken back once these are gone.
+    var endedDrains: [DrainOrder] = []
+    /// Pods, by identity, that have been seen to report: whatever befalls them later, they do not wait for their start.
+    var reported = Set<String>()
+    /// Since when the platform has had fewer pods than it was asked for, and how many.
+    var missing: (since: MonotonicTime, pods: Int)?
     /// The newest answer, the minute (of UTC) it was asked in, and the demand that it grows from.
     var forecast: ForecastAnswer?
     var forecastMinute = -Double.infinity
@@ -85,6 +91,13 @@ package struct LearnedState: Hashable, Sendable, Codable {
     package var drains: [DrainOrder] = []
 
     package init() {}
+
+    /// Whether it is one that this release may have written. A document that was tampered with, or that another release wrote in another
+    /// shape, decodes all the same; its figures would stop the process in the middle of a decision.
+    package var isSound: Bool {
+        version == Self.currentVersion && forecast.isSound && lead.isSound && accuracy.isSound
+            && drains.count <= mostNodes
+    }
 }
 
 /// A drain under way that the autoscaler ordered.

@@ -45,7 +45,7 @@ package struct TierSettings: Hashable, Sendable, Codable {
     /// The step of growth when users see faults, as a share of the ready nodes.
     package var sloStep = 0.10
     /// Least time between two changes of direction outside panic, s, unless the change is worth more than the shares below.
-    package var turnGap = 300.0
+    package var turnGap = 120.0
     /// A turn upwards within the gap needs this share of the tier to be short; a turn downwards this share to be too much.
     package var turnShortage = 0.02
     package var turnExcess = 0.06

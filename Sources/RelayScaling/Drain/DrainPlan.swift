@@ -24,25 +24,57 @@ enum DrainPlan {
         let now = tick.now
         for index in state.learned.drains.indices {
             guard state.learned.drains[index].orderedAt == nil else { continue }
-            // A former leader's: its instants are not ours.
+            // A former leader's: neither its instants nor its wall clock are ours, so that the whole time counts again.
             state.learned.drains[index].orderedAt = now
-            if let deadline = state.learned.drains[index].deadlineMilliseconds {
-                let left = Double(deadline) / 1_000 - tick.wallSeconds
-                let most = tick.settings.drainDeadline ?? 600
-                state.learned.drains[index].deadlineAt = now + .seconds(min(most, max(0, left)))
-            }
+            state.learned.drains[index].deadlineAt = deadline(tick).map { now + .seconds($0) }
         }
         guard tick.observations.workload != nil, !tick.pods.isEmpty else { return [] }
         check(&state, tick)
-        var gone: [NodeID] = []
+        var ended: [DrainOrder] = []
         state.learned.drains.removeAll { order in
             let pod = tick.pods[order.node.text]
-            let isGone = pod.map { $0.isTerminating || (!order.uid.isEmpty && $0.uid != order.uid) } ?? true
-            if isGone { gone.append(order.node) }
-            return isGone
+            let isEnded = pod.map { $0.isTerminating || (!order.uid.isEmpty && $0.uid != order.uid) } ?? true
+            if isEnded { ended.append(order) }
+            return isEnded
         }
-        // A successor of the same name must not find the order.
-        return gone.isEmpty ? [] : [.undrain(gone)]
+        // A successor of the same name must not find the order; while the pod goes down it must not hear that it may serve again.
+        var gone: [NodeID] = []
+        for order in state.endedDrains + ended {
+            if let pod = tick.pods[order.node.text], pod.isTerminating { continue }
+            gone.append(order.node)
+        }
+        state.endedDrains = (state.endedDrains + ended).filter { order in !gone.contains(order.node) }
+        // A mark that outlived its drain, because the call that takes it off was lost or came before it: such a pod would go first.
+        let stale = stray(state, tick) { pod in NodeID(pod.name).flatMap { state.nodes[$0] }?.isDraining != true }
+        return (gone.isEmpty ? [] : [.undrain(gone)]) + (stale.isEmpty ? [] : [.mark(stale)])
+    }
+
+    /// Marks of ours on pods that we do not drain.
+    private static func stray(
+        _ state: ScalingState, _ tick: DecisionTick, where isMeant: (PodStatus) -> Bool
+    ) -> [ScalingAction.PodCost] {
+        guard let pods = tick.observations.workload?.pods else { return [] }
+        var ordered: Set<String>?
+        var stray: [ScalingAction.PodCost] = []
+        for pod in pods {
+            guard let cost = pod.deletionCost, cost <= DrainPlan.cost, !pod.isTerminating, isMeant(pod) else {
+                continue
+            }
+            let ours = ordered ?? Set(state.learned.drains.map(\.node.text))
+            ordered = ours
+            if !ours.contains(pod.name) { stray.append(.init(pod: pod.name, uid: pod.uid, cost: nil)) }
+        }
+        return stray
+    }
+
+    /// Drains under way whose pods still count in the replicas: those whose removal the platform was asked for do not, though it
+    /// may take its time to begin with it.
+    static func ordered(_ state: ScalingState, _ tick: DecisionTick) -> Int {
+        guard let removal = state.removal, tick.replicas <= removal.to else { return state.learned.drains.count }
+        let asked = state.learned.drains.count { order in
+            tick.pods[order.node.text].map { removal.expected.contains($0.identity) } ?? false
+        }
+        return state.learned.drains.count - min(asked, removal.from - removal.to)
     }
 
     /// Compares what the platform took with what it was to take.
@@ -216,12 +248,16 @@ enum DrainPlan {
         let ordered = Set(state.learned.drains.map(\.node))
         let staleAfter = Duration.seconds(max(1, tick.settings.staleAfter))
         var reports: [NodeID: NodeReport] = [:]
+        var takenOver = Set<NodeID>()
         for entry in nodes where ordered.contains(entry.record.id) {
+            if let drain = entry.record.drain, !drain.isAutoscalers { takenOver.insert(entry.record.id) }
             guard let report = entry.report, let track = state.nodes[entry.record.id],
                 track.isFresh(now: tick.now, within: staleAfter)
             else { continue }
             reports[entry.record.id] = report
         }
+        // An operator's order on top of ours: the node and its deadline are the operator's from then on.
+        state.learned.drains.removeAll { takenOver.contains($0.node) }
         var again: [NodeID] = []
         var dropped: [NodeID] = []
         for index in state.learned.drains.indices {
@@ -252,7 +288,7 @@ enum DrainPlan {
         guard !pod.isReady else { return false }
         if let report {
             guard report.state == .draining else { return false }
-            if report.viewers == 0, report.publishers == 0 { return true }
+            if report.viewers == 0, report.publishers == 0, report.children == 0 { return true }
             guard tick.tier == .edges else { return false }
         } else if tick.tier == .origins {
             return false
@@ -292,6 +328,12 @@ enum DrainPlan {
         }
         guard unmarked.isEmpty else { return [.mark(unmarked)] }
 
+        let strays = stray(state, tick) { _ in true }
+        guard strays.isEmpty else {
+            tick.block(
+                "stale_mark", "\(strays.count) pods that serve still carry the mark of a drain: it is taken off first")
+            return [.mark(strays)]
+        }
         let ours = Set(done.map(\.identity))
         var expected = Set<String>()
         var count = 0

@@ -20,8 +20,7 @@ package struct DemandForecast: Hashable, Sendable, Codable {
     private static let longestGap = 5
 
     private var history = MinuteHistory()
-    private var ridge = RidgeExpert(memory: RidgeExpert.slow)
-    private var quickRidge = RidgeExpert(memory: RidgeExpert.quick)
+    private var ridges = RidgeExpert.memories.map(RidgeExpert.init(memory:))
     private var panel = ExpertPanel()
     private var band = ResidualBand()
     private var trust = ForecastTrust()
@@ -48,6 +47,14 @@ package struct DemandForecast: Hashable, Sendable, Codable {
         var guess: Guess
         var said: Double
         var volatility: Double
+        var context: ResidualContext
+
+        var isSound: Bool {
+            abs(Double(minute)) < 0x1p40 && span.isSound && value.isFinite && row.count == RidgeExpert.features
+                && row.allSatisfy(\.isFinite) && said.isFinite && volatility.isFinite && guess.median.isFinite
+                && guess.estimates.count == ExpertPanel.names.count
+                && guess.estimates.allSatisfy { $0?.isFinite ?? true }
+        }
     }
 
     private struct Guess: Hashable, Sendable, Codable {
@@ -57,6 +64,16 @@ package struct DemandForecast: Hashable, Sendable, Codable {
     }
 
     package init() {}
+
+    /// See ``LearnedState/isSound``.
+    var isSound: Bool {
+        ridges.count == RidgeExpert.memories.count && ridges.allSatisfy(\.isSound) && panel.isSound && band.isSound
+            && trust.isSound && span.isSound && (0...Self.distrust).contains(distrustedMinutes) && interval.isFinite
+            && newest.map { $0.wall.isFinite && abs($0.wall) < 1e12 && $0.value.isFinite } ?? true
+            && pending.count <= Self.mostPending && pending.allSatisfy(\.isSound)
+    }
+    /// Minutes whose outcome is open: as many as the longest span has.
+    private static let mostPending = 1_000
 
     /// One value of demand, in any unit; called every tick, in order. What is not a number or negative is ignored.
     ///
@@ -106,7 +123,8 @@ package struct DemandForecast: Hashable, Sendable, Codable {
         let guess = guess(outlook, row: RidgeExpert.row(outlook))
         var need: Double?
         if let perNode, perNode.isFinite, perNode > 0 { need = Double.exp(newest.value) / perNode }
-        let offset = band.offset(median: guess.median, need: need)
+        let offset = band.offset(
+            median: guess.median, need: need, context: ResidualContext(median: guess.median, outlook: outlook))
         var growth = min(max(Double.exp(guess.median + offset), 0.1), Self.mostGrowth)
         if !growth.isFinite || !trust.isTrusted { growth = pad }
         let experts = zip(zip(ExpertPanel.names, guess.estimates), guess.weights).compactMap { named, weight in
@@ -154,21 +172,22 @@ package struct DemandForecast: Hashable, Sendable, Codable {
             pending.removeFirst()
             guard let highest = first.span.highest(history, after: first.minute) else { continue }
             let growth = ForecastOutlook.limited(highest - first.value)
-            ridge.learn(first.row, growth: growth)
-            quickRidge.learn(first.row, growth: growth)
+            for index in ridges.indices { ridges[index].learn(first.row, growth: growth) }
             panel.score(first.guess.estimates, growth: growth)
-            band.add(growth - first.guess.median, volatility: first.volatility)
+            band.add(growth - first.guess.median, volatility: first.volatility, context: first.context)
             trust.score(said: first.said, growth: growth)
         }
         guard let value = history[minute] else { return }
         let outlook = outlook(minute: minute, share: 0, value: value)
         let row = RidgeExpert.row(outlook)
         let guess = guess(outlook, row: row)
-        let said = max(0, guess.median + band.offset(median: guess.median, need: nil))
+        let context = ResidualContext(median: guess.median, outlook: outlook)
+        let said = max(0, guess.median + band.offset(median: guess.median, need: nil, context: context))
         pending.append(
             Pending(
                 minute: minute, span: span, value: value, row: row, guess: guess, said: said,
-                volatility: band.volatility))
+                volatility: band.volatility,
+                context: context))
     }
 
     private func outlook(minute: Int, share: Double, value: Double) -> ForecastOutlook {
@@ -178,7 +197,7 @@ package struct DemandForecast: Hashable, Sendable, Codable {
 
     private func guess(_ outlook: ForecastOutlook, row: [Double]) -> Guess {
         let estimates = ExpertPanel.estimates(
-            outlook, regressions: [ridge.predict(row), quickRidge.predict(row)], span: span)
+            outlook, regressions: ridges.map { $0.predict(row) }, span: span)
         let weights = panel.weights(estimates)
         var median = 0.0
         for (estimate, weight) in zip(estimates, weights) { median += (estimate ?? 0) * weight }

@@ -4,7 +4,7 @@ import RealModule
 struct ExpertPanel: Hashable, Sendable, Codable {
     static let names = [
         "now", "slope over 5 min", "slope over 15 min", "slope over 60 min", "yesterday", "last 3 days", "last week",
-        "last hours", "regression over days", "regression over hours",
+        "last hours", "regression over a week", "regression over days", "regression over hours",
     ]
     /// Minutes after which an error counts 1/e.
     private static let memory = 240.0
@@ -19,13 +19,19 @@ struct ExpertPanel: Hashable, Sendable, Codable {
 
     init() {}
 
+    /// See ``LearnedState/isSound``.
+    var isSound: Bool {
+        errors.count == Self.names.count && counts.count == Self.names.count
+            && (errors + counts).allSatisfy { $0.isFinite && $0 >= 0 }
+    }
+
     /// Estimates in the order of ``names``; nil for who has nothing to say.
     static func estimates(_ outlook: ForecastOutlook, regressions: [Double], span: ForecastSpan) -> [Double?] {
         [
             0, outlook.slope5 * damped(span.end, 5), outlook.slope15 * damped(span.end, 15),
             outlook.slope60 * damped(span.end, 60), outlook.yesterday, outlook.threeDays, outlook.lastWeek,
-            outlook.threeHours, regressions.first, regressions.last,
-        ].map { $0.map(ForecastOutlook.limited) }
+            outlook.threeHours,
+        ].map { $0.map(ForecastOutlook.limited) } + regressions.map(ForecastOutlook.limited)
     }
 
     /// Minutes that a slope goes on: each one counts less than the one before, the shorter it was measured the faster.

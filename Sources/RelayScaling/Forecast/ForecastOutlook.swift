@@ -14,6 +14,13 @@ struct ForecastOutlook {
     /// Value now less the mean of the last 5, 15, 60, 120 minutes, and less that of 1 and 3 minutes ago.
     var gap5 = 0.0, gap15 = 0.0, gap60 = 0.0, gap120 = 0.0
     var step1 = 0.0, step3 = 0.0
+    /// Value now less that of 2, 7, 10, 20, 30 and 45 minutes ago: between them lies the course of the last hour.
+    var steps = [Double](repeating: 0, count: stepLags.count)
+    static let stepLags = [2, 7, 10, 20, 30, 45]
+    /// Mean change of a minute, either way, over 15 and 60 minutes: the highest of a time is the higher the more demand wavers.
+    var wavering15 = 0.0, wavering60 = 0.0
+    /// Value now less that of a day ago, and how much more it grew within the last hour than it did then.
+    var sinceYesterday = 0.0, aheadOfYesterday = 0.0
     /// Value now less the highest and the lowest of the last 30 minutes: after a fall demand comes back, after a rise it does not.
     var fall = 0.0, rise = 0.0
     /// Growth per minute over 5, 15 and 60 minutes.
@@ -32,8 +39,19 @@ struct ForecastOutlook {
         var count = 0.0
         var highest = value
         var lowest = value
+        var later = value
+        var wavered = 0.0
+        var nextStep = 0
         for lag in 1...120 {
             guard let earlier = past[lag] else { break }
+            wavered += abs(later - earlier)
+            later = earlier
+            if nextStep < Self.stepLags.count, lag == Self.stepLags[nextStep] {
+                steps[nextStep] = Self.limited(value - earlier)
+                nextStep += 1
+            }
+            if lag == 15 { wavering15 = min(wavered / 15, 0.1) }
+            if lag == 60 { wavering60 = min(wavered / 60, 0.1) }
             sum += earlier
             count += 1
             if lag <= 30 {
@@ -67,6 +85,12 @@ struct ForecastOutlook {
         yesterday = past.growth(day, span)
         threeDays = Self.mean([yesterday, past.growth(2 * day, span), past.growth(3 * day, span)])
         lastWeek = past.growth(7 * day, span)
+        if let then = past[day] {
+            sinceYesterday = Self.limited(value - then)
+            if let hourAgo = past[60], let hourBefore = past[day + 60] {
+                aheadOfYesterday = Self.limited((value - hourAgo) - (then - hourBefore))
+            }
+        }
     }
 
     static func limited(_ value: Double) -> Double { min(max(value, -limit), limit) }
@@ -92,13 +116,23 @@ struct ForecastOutlook {
 
         /// Growth after the instant `lag` minutes ago; nil when it was not over or is not known.
         func growth(_ lag: Int, _ span: ForecastSpan) -> Double? {
-            guard lag > span.wholeEnd, let base = self[lag] else { return nil }
-            var highest = -Double.infinity
-            for ahead in span.wholeStart...span.wholeEnd {
+            guard lag > span.wholeEnd, let base = self[lag], var highest = line(lag, span.start) else { return nil }
+            var ahead = span.wholeStart + 1
+            while ahead < span.wholeEnd {
                 guard let later = self[lag - ahead] else { return nil }
                 highest = max(highest, later)
+                ahead += 1
             }
-            return ForecastOutlook.limited(highest - base)
+            guard let last = line(lag, span.end) else { return nil }
+            return ForecastOutlook.limited(max(highest, last) - base)
+        }
+
+        /// The value `ahead` minutes after the instant `lag` minutes ago.
+        private func line(_ lag: Int, _ ahead: Double) -> Double? {
+            let whole = ahead.rounded(.down)
+            guard let index = Int(exactly: whole), let older = self[lag &- index] else { return nil }
+            guard ahead > whole, let newer = self[lag &- index &- 1] else { return older }
+            return older + (newer - older) * (ahead - whole)
         }
     }
 }
@@ -121,6 +155,12 @@ struct ForecastSpan: Hashable, Sendable, Codable {
         // Both are between 0 and 720.
         wholeStart = Int(exactly: start.rounded(.down)) ?? 0
         wholeEnd = max(Int(exactly: end.rounded(.up)) ?? 1, 1)
+    }
+
+    /// See ``LearnedState/isSound``.
+    var isSound: Bool {
+        start.isFinite && end.isFinite && 0...Self.longest ~= start && start...Self.longest ~= max(start, end)
+            && 0 <= wholeStart && wholeStart <= wholeEnd && Double(wholeEnd) <= Self.longest
     }
 
     /// The smallest multiple of `period` minutes that is after the span.

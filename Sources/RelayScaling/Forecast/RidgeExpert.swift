@@ -3,9 +3,9 @@
 /// Instead of recursive least squares it keeps the sums that the weights follow from and forgets them slowly: recursive
 /// updates wind up while a feature is 0 for days (last week's growth in the first week), sums do not.
 struct RidgeExpert: Hashable, Sendable, Codable {
-    static let features = 16
-    /// 2 days: what holds for all days. 6 hours: what holds today.
-    static let slow = 2_880.0, quick = 360.0
+    static let features = 26
+    /// A week: what holds for all days. 2 days, and 6 hours: what holds today.
+    static let memories = [10_000.0, 2_880, 360]
     /// Errors beyond this teach no more than this: squares would let one cliff outweigh a day.
     private static let outlier = 0.08
     /// Minutes between two solutions.
@@ -21,12 +21,21 @@ struct RidgeExpert: Hashable, Sendable, Codable {
 
     init(memory: Double) { self.memory = max(1, memory) }
 
+    /// See ``LearnedState/isSound``.
+    var isSound: Bool {
+        products.count == Self.features * Self.features && answers.count == Self.features
+            && weights.count == Self.features && (0...Self.every).contains(untilSolved) && memory.isFinite
+            && memory >= 1
+            && total.isFinite && (products + answers + weights).allSatisfy(\.isFinite)
+    }
+
     static func row(_ outlook: ForecastOutlook) -> [Double] {
         [
             1e-2, outlook.step1, outlook.step3, outlook.gap5, outlook.gap15, outlook.gap60, outlook.gap120,
             outlook.slope15 * 15, outlook.yesterday ?? 0, outlook.threeDays ?? 0, outlook.lastWeek ?? 0,
             outlook.lastHour ?? 0, outlook.threeHours ?? 0, outlook.halfHour ?? 0, outlook.fall, outlook.rise,
-        ]
+            outlook.aheadOfYesterday, outlook.sinceYesterday * 0.2, outlook.wavering15, outlook.wavering60,
+        ] + outlook.steps
     }
 
     func predict(_ row: [Double]) -> Double {
@@ -39,7 +48,9 @@ struct RidgeExpert: Hashable, Sendable, Codable {
     mutating func learn(_ row: [Double], growth: Double) {
         let before = predict(row)
         let growth = before + min(max(growth - before, -Self.outlier), Self.outlier)
-        guard row.count == Self.features, products.count == Self.features * Self.features else { return }
+        guard row.count == Self.features, products.count == Self.features * Self.features,
+            answers.count == Self.features
+        else { return }
         let kept = 1 - 1 / memory
         total = total * kept + 1
         for i in 0..<Self.features {

@@ -36,6 +36,16 @@ package struct AccuracyLog: Hashable, Sendable, Codable {
     private static let mostOpen = 240
     private static let day = 24
 
+    /// See ``LearnedState/isSound``: figures that sums of a day cannot overflow by.
+    var isSound: Bool {
+        func isSmall(_ values: Int...) -> Bool { values.allSatisfy { (0...Int(Int32.max)).contains($0) } }
+        return open.count <= Self.mostOpen && hours.count <= Self.day + 1
+            && open.allSatisfy { isSmall($0.replicas, $0.then) && $0.at.isFinite && $0.need.isFinite }
+            && hours.allSatisfy {
+                isSmall($0.hour, $0.epochs, $0.right, $0.lastRight, $0.oracle, $0.excess) && $0.overloaded.isFinite
+            }
+    }
+
     package init() {}
 
     private enum CodingKeys: String, CodingKey { case open, hours }

@@ -11,6 +11,11 @@ package struct LeadStatistics: Hashable, Sendable, Codable {
 
     package init() {}
 
+    /// See ``LearnedState/isSound``.
+    var isSound: Bool {
+        samples.count <= Self.most && samples.allSatisfy { $0.isFinite && $0 > 0 && $0 <= Self.longest }
+    }
+
     package mutating func add(_ seconds: Double) {
         guard seconds.isFinite, seconds > 0, seconds <= Self.longest else { return }
         samples.append(seconds)

@@ -35,13 +35,15 @@ struct NodeTrack: Hashable, Sendable {
 /// What one report says once impossible figures are cut.
 struct BelievedReport {
     var load: Load
-    /// Whether a figure was impossible: not a number, negative, or more than twice what a node can carry.
+    /// Whether a figure was impossible: not a number, negative, or ten times what a node can carry. A node that carries more than
+    /// it was planned for is no liar: up to there it is believed, and counted up to ``capacityLimit``.
     var isImpossible: Bool
 
     /// Above this, a figure is impossible whatever the capacity: 1 Eb/s.
     static let absurd = 1e18
-    /// A node's demand never counts for more than this many times its capacity (autoscaler.md §2.7).
-    static let capacityLimit = 2.0
+    /// A node's demand never counts for more than this many times its capacity, and is not believed at all from so many times
+    /// on (autoscaler.md §2.7).
+    static let capacityLimit = 2.0, impossibleLimit = 10.0
 
     init(_ report: NodeReport, _ settings: TierSettings) {
         var load = Load()
@@ -51,9 +53,12 @@ struct BelievedReport {
                 isImpossible = true
                 return
             }
-            let most = limit > 0 ? limit * Self.capacityLimit : Self.absurd
-            if value > most { isImpossible = true }
-            load[dimension] = min(value, most)
+            guard limit > 0 else {
+                load[dimension] = value
+                return
+            }
+            if value >= limit * Self.impossibleLimit { isImpossible = true }
+            load[dimension] = min(value, limit * Self.capacityLimit)
         }
         let capacity = settings.capacity
         take(.viewers, Double(report.viewers), limit: capacity[.viewers])

@@ -23,7 +23,8 @@ package struct TierSignals: Hashable, Sendable {
     /// Pods of the workload that drain though nobody here ordered it, an operator's or the platform's doing: no capacity, never
     /// removed or taken back by us, and replaced for as long as they stay.
     package var foreignDraining = 0
-    /// Draining pods with our mark whose order this process does not know: a former leader's.
+    /// Pods that drain by an autoscaler's order which this process does not know: a former leader's, or one that it took back
+    /// and that was not heard.
     package var adoptable: [NodeID] = []
     /// Nodes with impossible figures, or that came twice.
     package var quarantined: [NodeID] = []
@@ -160,7 +161,8 @@ package struct NodeTracks: Sendable {
                     if slow > settings.firstFrameLimit { signals.firstFrameSlow += 1 }
                 }
                 if track.isDraining, let pod, !pod.isTerminating, !ordered.contains(id) {
-                    if let cost = pod.deletionCost, cost <= DrainPlan.cost {
+                    let isMarked = pod.deletionCost.map { $0 <= DrainPlan.cost } ?? false
+                    if entry.record.drain?.isAutoscalers ?? isMarked {
                         signals.adoptable.append(id)
                     } else {
                         signals.foreignDraining += 1

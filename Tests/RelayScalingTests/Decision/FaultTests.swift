@@ -371,4 +371,65 @@ struct FaultTests {
         tier.run(seconds: 90)
         #expect(tier.tick().target == 6, "7,400 viewers need 10, of which 4 are there already")
     }
+
+    @Test("nodes that carry more than planned are believed, twice their capacity at most, and the tier grows")
+    func overloaded() {
+        var tier = idle()
+        tier.isObeying = false
+        for name in tier.names { tier.nodes[name]?.viewers = 2_500 }
+        let decision = tier.run(seconds: 30)
+        #expect(!decision.isBlocked("quarantine") && !decision.isBlocked("stale_metrics"))
+        #expect(decision.target == 20, "growth of one decision is bounded; needed are 27")
+        #expect(decision.needs.contains { $0.name == "reactive.viewers" && abs($0.nodes - 20_000 / 750) < 0.1 })
+    }
+
+    @Test("one pod that never comes up does not stop growth, and is told")
+    func oneStuckPod() {
+        var tier = idle()
+        var node = ModelTier.Node()
+        node.phase = .pending
+        node.isReady = false
+        tier.nodes["edge-990"] = node
+        tier.replicas = 11
+        tier.settings.assumedLead = 30
+        tier.spread(9_900)
+        let decision = tier.run(seconds: 120)
+        #expect(decision.isBlocked("capacity_unavailable"))
+        #expect(decision.target > 11)
+    }
+
+    @Test("a node that served and broke down is no pod that waits for its start")
+    func brokenNode() {
+        var tier = idle()
+        tier.settings.assumedLead = 30
+        for name in tier.names.prefix(3) {
+            tier.nodes[name]?.isReady = false
+            tier.nodes[name]?.isRegistered = false
+        }
+        tier.spread(6_900)
+        let decision = tier.run(seconds: 200)
+        #expect(!decision.isBlocked("capacity_unavailable"))
+        #expect(decision.target > 10)
+    }
+
+    @Test("pods that a quota never lets be made: told, and given up once they are not needed")
+    func quota() {
+        var tier = ModelTier(10)
+        tier.controls.usesForecast = false
+        tier.hasController = false
+        tier.settings.assumedLead = 30
+        tier.spread(7_400)
+        tier.run(seconds: 90)
+        tier.spread(12_000)
+        tier.run(seconds: 150)
+        let asked = tier.replicas
+        #expect(asked > 10)
+        let decision = tier.run(seconds: 60)
+        #expect(decision.isBlocked("capacity_unavailable"))
+        #expect(tier.replicas == asked)
+        tier.spread(7_000)
+        tier.run(seconds: 400)
+        #expect(tier.replicas == 10)
+        #expect(tier.serving == 10, "nobody was drained for it")
+    }
 }

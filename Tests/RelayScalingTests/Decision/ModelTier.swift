@@ -21,6 +21,8 @@ struct ModelTier {
         var change: (@Sendable (inout NodeReport) -> Void)?
         /// Whether the registry shows it.
         var isRegistered = true
+        /// Whose order the node says it follows.
+        var drain: DrainOrigin?
     }
 
     var settings: TierSettings
@@ -40,6 +42,8 @@ struct ModelTier {
     var orphanedShare = 0.0
     /// Whether the actions of a decision happen.
     var isObeying = true
+    /// Whether the platform makes and removes pods when the count changes.
+    var hasController = true
     var born = 0
     var uid = "w"
 
@@ -85,7 +89,8 @@ struct ModelTier {
         report.joinsTotal = node.joins
         report.rejectsTotal = node.rejects
         node.change?(&report)
-        let record = NodeRecord(id: id, token: "t", role: settings.tier, state: node.state, zone: node.zone)
+        var record = NodeRecord(id: id, token: "t", role: settings.tier, state: node.state, zone: node.zone)
+        record.drain = node.drain
         return NodeEntry(record: record, report: report, leaseMilliseconds: 5_000)
     }
 
@@ -155,6 +160,7 @@ struct ModelTier {
     /// What a ReplicaSet, or for origins a StatefulSet, does.
     mutating func setReplicas(_ count: Int) {
         replicas = count
+        guard hasController else { return }
         while nodes.count < count { add() }
         guard nodes.count > count else { return }
         if settings.tier == .origin {

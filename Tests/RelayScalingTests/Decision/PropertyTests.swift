@@ -97,7 +97,7 @@ struct PropertyTests {
         #expect(course() == course())
     }
 
-    @Test("small ups and downs turn the direction at most once in five minutes", arguments: 1...6)
+    @Test("small ups and downs turn the direction at most once in two minutes", arguments: 1...6)
     func turns(seed: Int) {
         var numbers = SeededNumbers(state: UInt64(seed))
         var tier = ModelTier(100)
@@ -114,7 +114,7 @@ struct PropertyTests {
             let direction = decision.target > target
             target = decision.target
             if let isOut, isOut != direction {
-                if let lastTurn { #expect(tier.now - lastTurn >= .seconds(300)) }
+                if let lastTurn { #expect(tier.now - lastTurn >= .seconds(120)) }
                 lastTurn = tier.now
             }
             isOut = direction

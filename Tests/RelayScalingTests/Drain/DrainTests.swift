@@ -180,4 +180,56 @@ struct DrainTests {
         tier.run(seconds: 15)
         #expect(tier.replicas == 5)
     }
+
+    @Test("a platform that takes its time to remove pods is not asked for others meanwhile")
+    func slowController() {
+        var tier = shrinking()
+        tier.tick()
+        tier.spread(3_700)
+        tier.tick()
+        tier.hasController = false
+        #expect(tier.tick().actions == [.scale(from: 10, to: 5, uid: "w")])
+        for _ in 0..<6 { #expect(kinds(tier.tick()) == []) }
+        #expect(tier.replicas == 5)
+        tier.hasController = true
+        tier.setReplicas(5)
+        tier.run(seconds: 30)
+        #expect(tier.replicas == 5 && tier.nodes.count == 5)
+        #expect(tier.state.counters.wrongVictims == 0)
+    }
+
+    @Test("the next leader knows a drain by what the node says, though nothing was stored and nothing marked")
+    func orphanedOrder() {
+        var tier = shrinking()
+        tier.tick()
+        for name in tier.names where tier.nodes[name]?.state == .draining {
+            tier.nodes[name]?.drain = DrainOrigin(wish: "autoscaler-1-drain", author: NodeWish.autoscaler, epoch: 1)
+        }
+        tier.state = ScalingState()
+        tier.run(seconds: 15)
+        #expect(tier.state.learned.drains.count == 5)
+    }
+
+    @Test("an operator's drain over ours is the operator's: not removed by our deadline")
+    func operatorsOrder() {
+        var tier = shrinking()
+        tier.tick()
+        let name = tier.names.first { tier.nodes[$0]?.state == .draining } ?? ""
+        tier.nodes[name]?.drain = DrainOrigin(wish: "by-hand")
+        tier.run(seconds: 15)
+        #expect(tier.state.learned.drains.map(\.node.text).contains(name) == false)
+        #expect(tier.state.learned.drains.count == 4)
+    }
+
+    @Test("an edge that others pull from is not removed")
+    func children() {
+        var tier = shrinking()
+        tier.tick()
+        tier.spread(3_700)
+        for name in tier.names where tier.nodes[name]?.state == .draining {
+            tier.nodes[name]?.change = { $0.children = 1 }
+        }
+        #expect(tier.run(seconds: 60).isBlocked("draining"))
+        #expect(tier.replicas == 10)
+    }
 }

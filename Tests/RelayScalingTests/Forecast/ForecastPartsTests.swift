@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test func theRegressionFindsALineAndIsNotMovedByOneOutlier() {
-        var ridge = RidgeExpert(memory: RidgeExpert.slow)
+        var ridge = RidgeExpert(memory: 2_880)
         func row(_ value: Double) -> [Double] {
             [0.01, value] + [Double](repeating: 0, count: RidgeExpert.features - 2)
         }
@@ -62,8 +62,23 @@ import Testing
     @Test func theOffsetHoldsTheMostResiduals() {
         var band = ResidualBand()
         // Nine of ten lie between 0 and 10 %; the tenth is far away and is given up.
-        for step in 0..<1_000 { band.add(step % 10 == 0 ? 0.4 : Double(step % 10) / 90, volatility: band.volatility) }
-        let offset = band.offset(median: 0, need: nil)
+        for step in 0..<1_000 {
+            band.add(
+                step % 10 == 0 ? 0.4 : Double(step % 10) / 90, volatility: band.volatility, context: ResidualContext())
+        }
+        let offset = band.offset(median: 0, need: nil, context: ResidualContext())
         #expect(offset > 0.06 && offset < 0.13)
+    }
+
+    @Test func residualsOfLikeTimesCountMore() {
+        var band = ResidualBand()
+        // When demand lies above its mean the estimate is 10 % too low, else it is right.
+        for step in 0..<1_000 {
+            let gap = step % 2 == 0 ? 0.15 : 0
+            band.add(gap > 0 ? 0.1 : 0, volatility: 0.01, context: ResidualContext(wavering: 0.002, gap: gap))
+        }
+        let above = band.offset(median: 0, need: nil, context: ResidualContext(wavering: 0.002, gap: 0.15))
+        let level = band.offset(median: 0, need: nil, context: ResidualContext(wavering: 0.002, gap: 0))
+        #expect(above > level + 0.05)
     }
 }
