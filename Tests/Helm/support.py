@@ -2,8 +2,10 @@
 
 import copy
 import functools
+import http.server
 import json
 import pathlib
+import threading
 
 import helm_python as helm
 import kubernetes_validate
@@ -47,7 +49,61 @@ def render(values, **more):
 
 def render_anew(values, **more):
     with helm.Chart.load(CHART) as chart:
-        files = chart.render(values, name="live", namespace="media", **more)
+        return objects_of(chart.render(values, **{"name": "live", "namespace": "media", **more}))
+
+
+#: What `lookup` has to know of the kinds that the templates look up: API's path → kinds.
+LOOKED_UP = {
+    "/api/v1": (("Secret", "secrets"),),
+    "/apis/apps/v1": (("Deployment", "deployments"), ("StatefulSet", "statefulsets")),
+}
+
+
+def render_beside(live, values):
+    """All objects, rendered where a cluster has these already: path below the API server → object."""
+    return objects_of(files_beside(live, values))
+
+
+def files_beside(live, values):
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            path = self.path.split("?")[0]
+            kinds = [
+                {"name": plural, "singularName": "", "namespaced": True, "kind": kind, "verbs": ["get"]}
+                for kind, plural in LOOKED_UP.get(path, ())
+            ]
+            group = path.removeprefix("/apis/").removeprefix("/api/")
+            known = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group, "resources": kinds}
+            found = known if kinds else live.get(path)
+            missing = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+            body = json.dumps(found or missing).encode()
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            address = f"http://127.0.0.1:{server.server_port}"
+            with helm.Config(kube_apiserver=address, kubeconfig_content="", namespace="media") as config:
+                with helm.Chart.load(CHART) as chart:
+                    return config.render(chart, values, name="live", namespace="media")
+        finally:
+            server.shutdown()
+
+
+def notes(values, live=None):
+    """What Helm says after an install, or an upgrade where these objects are already."""
+    return files_beside(live or {}, values)["relay/templates/NOTES.txt"]
+
+
+def objects_of(files):
     objects = []
     for path, text in sorted(files.items()):
         if path.endswith("NOTES.txt"):
@@ -99,9 +155,9 @@ BASE = {"redis": {"enabled": True}}
 SETS = value_sets()
 
 
-def refused(values, *words):
+def refused(values, *words, **more):
     try:
-        render(values)
+        render(values, **more)
     except helm.HelmError as error:
         for word in words:
             assert word in str(error), f"refused, but without {word!r}: {error}"

@@ -8,7 +8,21 @@ import tempfile
 import helm_python as helm
 import yaml
 
-from support import BASE, CHART, SETS, YAML, environment, merge, named, of_kind, pods, render
+from support import (
+    BASE,
+    CHART,
+    SETS,
+    YAML,
+    environment,
+    merge,
+    named,
+    notes,
+    of_kind,
+    pods,
+    refused,
+    render,
+    render_beside,
+)
 
 
 def test_a_pod_is_given_its_drain_and_half_a_minute_more():
@@ -40,7 +54,8 @@ def test_liveness_asks_the_process_only_and_readiness_reacts_within_a_second_or_
         assert container["startupProbe"]["httpGet"] == {"path": "/livez", "port": "probe"}
         readiness = container["readinessProbe"]
         assert readiness["httpGet"] == {"path": "/readyz", "port": "probe"}
-        assert readiness["periodSeconds"] * readiness["failureThreshold"] <= 2
+        # One late answer moves nobody; two seconds of them do.
+        assert (readiness["periodSeconds"], readiness["failureThreshold"]) == (1, 2)
         assert {"name": "probe", "containerPort": 9091, "protocol": "TCP"} in container["ports"]
 
 
@@ -156,6 +171,96 @@ def test_spot_machines_are_tolerated_and_preferred_or_demanded():
     only = named(render(SETS["alone"]), "Deployment", "video-edge")["spec"]["template"]["spec"]
     assert environment(only["containers"][0])["RELAY_NODE_SPOT"]["value"] == "yes"
     assert "requiredDuringSchedulingIgnoredDuringExecution" in only["affinity"]["nodeAffinity"]
+
+
+def drains(values):
+    """Seconds that the drain of an edge is given, in each place where it stands."""
+    objects = render(values)
+    spec = named(objects, "Deployment", "live-relay-edge")["spec"]["template"]["spec"]
+    command = spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    edge, autoscaler = (
+        yaml.safe_load(named(objects, "ConfigMap", f"live-relay-{part}")["data"]["relay.yaml"])
+        for part in ("edge", "autoscaler")
+    )
+    return {
+        command[-1],
+        f"{spec['terminationGracePeriodSeconds'] - 60}s",
+        edge["drain"]["deadline"],
+        autoscaler["autoscaler"]["edge"]["drainDeadline"],
+    }
+
+
+def test_edges_on_spot_machines_only_drain_while_the_machine_is_still_there():
+    for spot, seconds in (
+        ({"enabled": True, "only": True}, "90s"),
+        ({"enabled": True, "only": True, "drainSeconds": 60}, "60s"),
+        ({"enabled": True, "only": False}, "600s"),
+        ({"enabled": False, "only": True}, "600s"),
+    ):
+        assert drains(merge(BASE, {"edge": {"spot": spot}})) == {seconds}, spot
+    aws = {"edge": {"spot": {"enabled": True, "only": True}, "service": {"provider": "aws"}}}
+    annotations = named(render(merge(BASE, aws)), "Service", "live-relay-edge")["metadata"]["annotations"]
+    assert "draining_interval_seconds=90" in str(annotations)
+    refused(merge(BASE, {"edge": {"spot": {"drainSeconds": 300}}}), "drainSeconds")
+
+
+def test_a_risk_of_spot_machines_needs_nodes_that_know_of_it():
+    risk = {"autoscaler": {"edge": {"spotRisk": 0.05}}}
+    refused(merge(BASE, risk, {"edge": {"spot": {"enabled": True}}}), "spotRisk", "edge.spot.only")
+    render(merge(BASE, risk, {"edge": {"spot": {"enabled": True, "only": True}}}))
+    render(merge(BASE, risk))
+
+
+def canary(**edge):
+    """(stable, canary) as rendered, and the sentence that says what that comes to."""
+    values = merge(BASE, {"edge": {"canary": {"enabled": True}}}, {"edge": edge})
+    objects = render(values)
+    sentence = next(line for line in notes(values).splitlines() if line.startswith("Canary: "))
+    stable, second = (named(objects, "Deployment", f"live-relay-edge{part}")["spec"] for part in ("", "-canary"))
+    return stable.get("replicas"), second["replicas"], sentence
+
+
+def test_a_canary_with_a_weight_has_as_many_pods_as_that_takes():
+    for stable, weight, wanted, share in (
+        (19, 5, 1, "5.0 %"),
+        (100, 5, 6, "5.7 %"),
+        (1, 1, 1, "50.0 %"),
+        (99, 1, 1, "1.0 %"),
+        (100, 1, 2, "2.0 %"),
+        (7, 50, 7, "50.0 %"),
+        (0, 10, 1, "100.0 %"),
+    ):
+        found = canary(replicas=stable, canary={"weight": weight, "replicas": 40})
+        assert found[:2] == (stable, wanted), (stable, weight, found)
+        assert f"{wanted} beside {stable} edges, {share} of new viewers" in found[2], found[2]
+    # Without a weight it is the count that says it; without a count of edges, what the autoscaler begins with.
+    assert canary(replicas=3, canary={"replicas": 1})[1:] == (1, canary(replicas=3)[2])
+    assert "1 beside 2 edges" in canary(canary={"weight": 5})[2]
+    values = {"autoscaler": {"edge": {"minimum": 40}}, "edge": {"canary": {"enabled": True, "weight": 20}}}
+    assert named(render(merge(BASE, values)), "Deployment", "live-relay-edge-canary")["spec"]["replicas"] == 10
+    for weight in (0, 51, 2.5, "5"):
+        refused(merge(BASE, {"edge": {"canary": {"weight": weight}}}), "weight")
+
+
+def test_a_canary_with_a_weight_is_counted_from_the_edges_that_run():
+    path = "/apis/apps/v1/namespaces/media/deployments/live-relay-edge"
+    running = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "live-relay-edge"},
+        "spec": {"replicas": 100},
+    }
+    values = merge(BASE, {"edge": {"canary": {"enabled": True, "weight": 5}}})
+    for live, more, wanted in (
+        ({path: running}, {}, 6),
+        ({path: merge(running, {"spec": {"replicas": 19}})}, {}, 1),
+        ({}, {"autoscaler": {"edge": {"minimum": 60}}}, 4),
+        # The number that Helm is about to write, not the one that it replaces.
+        ({path: running}, {"edge": {"replicas": 19}}, 1),
+    ):
+        objects = render_beside(live, merge(values, more))
+        assert named(objects, "Deployment", "live-relay-edge-canary")["spec"]["replicas"] == wanted, more
+        assert named(objects, "Deployment", "live-relay-edge")["spec"].get("replicas") in (None, 19), more
 
 
 def test_nodes_are_spread_over_zones_and_machines():

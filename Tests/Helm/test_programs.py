@@ -7,7 +7,7 @@ import tempfile
 
 import yaml
 
-from support import BASE, CHART, RELAY, ROOT, SETS, Skip, named, pods, render
+from support import BASE, CHART, RELAY, ROOT, SETS, Skip, merge, named, pods, refused, render
 
 
 def test_the_tiers_take_the_keys_of_the_relay():
@@ -15,6 +15,32 @@ def test_the_tiers_take_the_keys_of_the_relay():
     source = (ROOT / "Sources/RelayNode/Configuration/ConfigurationKey+Autoscaler.swift").read_text()
     keys = set(re.findall(r'"autoscaler\.edge\.(\w+)"', source)) - {"workload"}
     assert keys == set(schema), f"only in the relay: {keys - set(schema)}, only in the chart: {set(schema) - keys}"
+
+
+def test_what_the_chart_takes_for_the_autoscaler_is_what_the_relay_takes():
+    source = (ROOT / "Sources/RelayNode/Configuration/ConfigurationKey+Autoscaler.swift").read_text()
+    durations = re.findall(
+        r'"autoscaler\.(edge\.\w+|interval)", [^"]*?(?:\.seconds\((\d+)\)|\.zero) \.\.\. \.seconds\(([\d_]+)\)', source
+    )
+    assert len(durations) == 7, durations
+    for name, least, most in durations:
+        least, most = int(least or 0), int(most.replace("_", ""))
+        for key in {name, name.replace("edge.", "origin.")}:
+
+            def values(text, key=key):
+                *tier, last = key.split(".")
+                return merge(BASE, {"autoscaler": {tier[0]: {last: text}} if tier else {last: text}})
+
+            for text in (f"{least}s", f"{most * 1000}ms", f"{most}s"):
+                render(values(text))
+            for text in ([f"{least * 1000 - 1}ms"] if least else []) + [f"{most}.5s", f"{most // 60 + 1}m", "99999h"]:
+                refused(values(text), f"autoscaler.{key} is {text}")
+    integers = re.findall(r'"autoscaler\.edge\.(\w+)", \\\.[\w.]+, ([\d_]+)\.\.\.([\d_]+)[,)]', source)
+    assert len(integers) == 7, integers
+    for key, least, most in integers:
+        for tier in ("edge", "origin"):
+            for number in (int(least.replace("_", "")) - 1, int(most.replace("_", "")) + 1):
+                refused(merge(BASE, {"autoscaler": {tier: {key: number}}}), key)
 
 
 def test_the_sections_of_config_are_those_of_the_relay():

@@ -25,16 +25,19 @@
 
 {{/* Labels by which objects are found: dict "root" "component" */}}
 {{- define "relay.selector" -}}
-app.kubernetes.io/name: {{ include "relay.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "relay.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* Of pods: nothing that changes with each release of the chart, for a changed pod template moves every viewer. */}}
+{{/*
+  Of pods: nothing that changes with each release of the chart, for a changed pod template moves every viewer. "labels" are more of them, which
+  win over commonLabels.
+*/}}
 {{- define "relay.labels.pod" -}}
 {{ include "relay.selector" . }}
 app.kubernetes.io/part-of: edge-relay
-{{- with .root.Values.commonLabels }}
+{{- with mergeOverwrite (deepCopy .root.Values.commonLabels) (.labels | default dict) }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
@@ -45,7 +48,7 @@ app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: edge-relay
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-{{- with .root.Values.commonLabels }}
+{{- with mergeOverwrite (deepCopy .root.Values.commonLabels) (.labels | default dict) }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
@@ -82,6 +85,32 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end -}}
 {{- end -}}
 
+{{/*
+  The canary's count: as many as take `weight` percent of new viewers, for connections are spread evenly over pods. The others' count is what Helm
+  is about to write, else what runs, else what the autoscaler will bring it to. → JSON: canary, stable
+*/}}
+{{- define "relay.canary" -}}
+{{- $edge := .Values.edge -}}
+{{- $stable := $edge.replicas -}}
+{{- if kindIs "invalid" $stable -}}
+{{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-edge" (include "relay.fullname" .)) -}}
+{{- $stable = dig "spec" "replicas" .Values.autoscaler.edge.minimum ($live | default dict) -}}
+{{- end -}}
+{{- $canary := $edge.canary.replicas -}}
+{{- with $edge.canary.weight -}}
+{{- $rest := sub 100 (int .) -}}
+{{- $canary = max 1 (div (add (mul (int $stable) (int .)) (sub $rest 1)) $rest) -}}
+{{- end -}}
+{{- dict "canary" (int $canary) "stable" (int $stable) | toJson -}}
+{{- end -}}
+
+{{/* How long a drain of this part may take, s: dict "root" "component". On spot machines there is no more time than the cloud gives. */}}
+{{- define "relay.drainSeconds" -}}
+{{- $part := index .root.Values .component -}}
+{{- $spot := $part.spot | default dict -}}
+{{- and $spot.enabled $spot.only | default false | ternary $spot.drainSeconds $part.drainSeconds | int -}}
+{{- end -}}
+
 {{/* A part's configuration file: dict "root" "component" "overrides" (list of dicts) */}}
 {{- define "relay.config" -}}
 {{- $root := .root -}}
@@ -98,7 +127,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- $_ := set $settings "workload" (printf "%s-%s" (include "relay.fullname" $root) $tier) -}}
 {{- if not (hasKey $settings "drainDeadline") -}}
 {{- /* An origin with a publisher is never cut by the autoscaler: its drain has no deadline unless one is given. */ -}}
-{{- $_ := set $settings "drainDeadline" (eq $tier "edge" | ternary (printf "%ds" ($values.edge.drainSeconds | int)) "0s") -}}
+{{- $_ := set $settings "drainDeadline" (eq $tier "edge" | ternary (printf "%ss" (include "relay.drainSeconds" (dict "root" $root "component" "edge"))) "0s") -}}
 {{- end -}}
 {{- $_ := set $tiers $tier $settings -}}
 {{- end -}}
@@ -110,7 +139,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
   "kubernetes" (dict "namespace" $root.Release.Namespace)) $tiers) -}}
 {{- else -}}
 {{- $_ := set $config "link" (dict "host" "0.0.0.0" "port" ($values.link.port | int) "tls" ($values.link.tls | ternary "on" "off")) -}}
-{{- $_ := set $config "drain" (dict "deadline" (printf "%ds" ((index $values .component).drainSeconds | int))) -}}
+{{- $_ := set $config "drain" (dict "deadline" (printf "%ss" (include "relay.drainSeconds" .))) -}}
 {{- end -}}
 {{- range .overrides }}{{ $config = mergeOverwrite $config (deepCopy (. | default dict)) }}{{ end -}}
 {{- toYaml $config -}}
@@ -122,7 +151,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 - name: REDIS_PASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ .Values.redis.existingSecret | default (printf "%s-redis" (include "relay.fullname" .)) }}
+      name: {{ .Values.redis.existingSecret | default (printf "%s-redis" (include "relay.fullname" .)) | quote }}
       key: password
 - name: RELAY_CLUSTER_REGISTRY
   value: redis://:$(REDIS_PASSWORD)@{{ include "relay.fullname" . }}-redis:6379
@@ -130,14 +159,14 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 - name: RELAY_CLUSTER_REGISTRY
   valueFrom:
     secretKeyRef:
-      name: {{ required "Give registry.existingSecret, the name of a Secret with the URL of your Redis, or set redis.enabled=true for a try" .Values.registry.existingSecret }}
-      key: {{ .Values.registry.existingSecretKey }}
+      name: {{ required "Give registry.existingSecret, the name of a Secret with the URL of your Redis, or set redis.enabled=true for a try" .Values.registry.existingSecret | quote }}
+      key: {{ .Values.registry.existingSecretKey | quote }}
 {{- end }}
 - name: RELAY_CLUSTER_KEY
   valueFrom:
     secretKeyRef:
-      name: {{ .Values.cluster.existingSecret | default (printf "%s-cluster" (include "relay.fullname" .)) }}
-      key: {{ empty .Values.cluster.existingSecret | ternary "key" .Values.cluster.existingSecretKey }}
+      name: {{ .Values.cluster.existingSecret | default (printf "%s-cluster" (include "relay.fullname" .)) | quote }}
+      key: {{ empty .Values.cluster.existingSecret | ternary "key" .Values.cluster.existingSecretKey | quote }}
 {{- end -}}
 
 {{/* A pod's own facts: its name is the node's name everywhere. dict "root" "component" */}}
@@ -195,7 +224,7 @@ seccompProfile: {type: RuntimeDefault}
 
 {{/*
   Probes. Liveness asks whether the process answers, never whether Redis does; readiness is off while draining. A start may take long
-  without liveness ending it.
+  without liveness ending it; and one answer that comes late takes nobody out of the load balancer, two do, within two seconds.
 */}}
 {{- define "relay.probes" -}}
 {{- if .Values.probes.enabled }}
@@ -212,7 +241,7 @@ readinessProbe:
   httpGet: {path: /readyz, port: probe}
   periodSeconds: 1
   timeoutSeconds: 2
-  failureThreshold: 1
+  failureThreshold: 2
 {{- end }}
 {{- end -}}
 
@@ -230,7 +259,7 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .part.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- if hasKey .part "zoneSpread" }}
 topologySpreadConstraints:
@@ -286,18 +315,12 @@ affinity:
 
 {{/*
   The pod template of an origin or an edge, from `metadata` on: dict "root" "component" "part" "config" (name of its ConfigMap) "checksum"
-  "image" "labels" (more labels, as text)
+  "image" "labels" (more labels)
 */}}
 {{- define "relay.node.pod" -}}
 metadata:
   labels:
-    {{- include "relay.labels.pod" (dict "root" .root "component" .component) | nindent 4 }}
-    {{- with .labels }}
-    {{- . | nindent 4 }}
-    {{- end }}
-    {{- with .part.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "relay.labels.pod" (dict "root" .root "component" .component "labels" (merge (.labels | default dict) .part.podLabels)) | nindent 4 }}
   annotations:
     checksum/config: {{ .checksum }}
     {{- with mergeOverwrite (deepCopy .root.Values.podAnnotations) .part.podAnnotations }}
@@ -307,17 +330,18 @@ spec:
   serviceAccountName: {{ include "relay.fullname" .root }}-node
   automountServiceAccountToken: false
   enableServiceLinks: false
-  terminationGracePeriodSeconds: {{ add (.part.drainSeconds | int) 60 }}
+  {{- $drainSeconds := include "relay.drainSeconds" . }}
+  terminationGracePeriodSeconds: {{ add (int $drainSeconds) 60 }}
   {{- with .root.Values.imagePullSecrets }}
   imagePullSecrets:
     {{- range . }}
-    - name: {{ . }}
+    - name: {{ . | quote }}
     {{- end }}
   {{- end }}
   {{- with .part.readinessGates }}
   readinessGates:
     {{- range . }}
-    - conditionType: {{ . }}
+    - conditionType: {{ . | quote }}
     {{- end }}
   {{- end }}
   securityContext:
@@ -325,7 +349,7 @@ spec:
   {{- include "relay.placing" (dict "root" .root "component" .component "part" .part) | trim | nindent 2 }}
   containers:
     - name: relay
-      image: {{ .image }}
+      image: {{ .image | quote }}
       imagePullPolicy: {{ .root.Values.image.pullPolicy }}
       args: [{{ .component }}]
       env:
@@ -345,7 +369,7 @@ spec:
         preStop:
           # Publishers are asked to go elsewhere, viewers stay until they leave or the time is over; SIGTERM comes after it.
           exec:
-            command: [relayctl, drain, --self, --wait, --deadline, {{ .part.drainSeconds | int }}s]
+            command: [relayctl, drain, --self, --wait, --deadline, {{ $drainSeconds }}s]
       resources:
         {{- toYaml .part.resources | nindent 8 }}
       securityContext:
@@ -360,21 +384,29 @@ spec:
       emptyDir: {medium: Memory, sizeLimit: 16Mi}
 {{- end -}}
 
-{{/* Annotations of a Service for connections that last hours: provider's name → YAML. */}}
+{{/* Annotations of a Service for connections that last hours → YAML: dict "root" "component" "service" */}}
 {{- define "relay.service.annotations" -}}
 {{- $preset := dict -}}
 {{- if eq .service.provider "aws" -}}
-{{- /* AWS Load Balancer Controller: a network load balancer straight to pods. Flows may be silent for 350 s by default, so viewers behind a
-       pause do not lose theirs; drained pods keep theirs as long as the drain lasts. */ -}}
+{{- /* AWS Load Balancer Controller: a network load balancer straight to pods. A pod that drains turns unready, is taken for unhealthy, and goes
+       from the target group at last: by default its flows are cut at the first of these steps. They stay as long as the drain lasts; AWS knows at
+       most 3600 s for a pod that has gone from the group and 360000 s for an unhealthy one. A flow may be silent for 6000 s, the most there is,
+       instead of 350 s: viewers behind a pause do not lose theirs. */ -}}
+{{- $drain := int (include "relay.drainSeconds" .) -}}
 {{- $preset = dict
   "service.beta.kubernetes.io/aws-load-balancer-type" "external"
   "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type" "ip"
   "service.beta.kubernetes.io/aws-load-balancer-scheme" "internet-facing"
   "service.beta.kubernetes.io/aws-load-balancer-attributes" "load_balancing.cross_zone.enabled=true"
-  "service.beta.kubernetes.io/aws-load-balancer-target-group-attributes" (printf "preserve_client_ip.enabled=true,deregistration_delay.timeout_seconds=%d,deregistration_delay.connection_termination.enabled=false" (min 3600 (.drainSeconds | int)))
+  "service.beta.kubernetes.io/aws-load-balancer-target-group-attributes" (printf "preserve_client_ip.enabled=true,deregistration_delay.timeout_seconds=%d,deregistration_delay.connection_termination.enabled=false,target_health_state.unhealthy.connection_termination.enabled=false,target_health_state.unhealthy.draining_interval_seconds=%d" (min 3600 $drain) $drain)
   "service.beta.kubernetes.io/aws-load-balancer-healthcheck-protocol" "http"
   "service.beta.kubernetes.io/aws-load-balancer-healthcheck-port" (.root.Values.probes.port | toString)
   "service.beta.kubernetes.io/aws-load-balancer-healthcheck-path" "/readyz" -}}
+{{- range list .service.httpPort .service.rtmpPort -}}
+{{- if . -}}
+{{- $_ := set $preset (printf "service.beta.kubernetes.io/aws-load-balancer-listener-attributes.TCP-%d" (int .)) "tcp.idle_timeout.seconds=6000" -}}
+{{- end -}}
+{{- end -}}
 {{- else if eq .service.provider "gcp" -}}
 {{- /* A passthrough load balancer of backend services: flows go straight to the node and are kept while they last. */ -}}
 {{- $preset = dict "cloud.google.com/l4-rbs" "enabled" -}}
