@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from pathlib import Path
 
 import boto3
@@ -22,11 +23,15 @@ VALUES = {
     "image_tag": "1.0.0",
     "secret_recovery_days": 0,
     "edge": {"min": 3, "max": 40},
-    "edge_replicas": {"min": 3, "max": 80},
+    "edge_replicas": {"min": 3, "max": 64},
     "edge_spot": {"compute": {"instance_types": SPOT, "max": 20}, "general": {"instance_types": SPOT, "min": 1, "max": 20}},
 }
-# Ports that only administrators or the cluster itself may reach.
-CLOSED = {22, 2379, 6379, 9090, 10250}
+# What the whole internet may reach. Not RTMP: who reaches it can publish.
+MEDIA = {8080}
+# A spot machine is gone this long after its notice; EKS gives a node this long to become empty before it gives up an update.
+SPOT_NOTICE, NODE_UPDATE = 120, 900
+# The chart's grace period beyond a drain.
+GRACE = 60
 
 
 def write(folder: Path, values: dict) -> None:
@@ -52,18 +57,29 @@ def open_rules(found: list[dict]) -> list[str]:
         block = rule.get("cidr_ipv4")
         ports = range(rule["from_port"], rule["to_port"] + 1) if rule.get("from_port") is not None else range(65536)
         wide = block is not None and not ipaddress.ip_network(block).is_private and ipaddress.ip_network(block).prefixlen < 16
-        if wide and (len(ports) > 1 or CLOSED & set(ports) or ports[0] not in (8080, 1935)):
+        if wide and not set(ports) <= MEDIA:
             bad.append(f"{block} → {ports}")
     return bad
 
 
-def plan(terraform: Terraform, folder: Path, values: dict) -> tuple[str, dict, list[dict]]:
+def plan(terraform: Terraform, folder: Path, values: dict, *words: str) -> tuple[str, dict, list[dict]]:
     write(folder, values)
-    ran = terraform.run(folder, "plan", "-no-color", "-out=plan", limit=180)
+    ran = terraform.run(folder, "plan", "-no-color", "-out=plan", *words, limit=180)
     if ran.returncode != 0:
         return ran.stdout + ran.stderr, {}, []
     shown = terraform.json(folder, "show", "-json", "plan")
     return ran.stdout, shown, resources(shown["planned_values"]["root_module"])
+
+
+def reach(found: list[dict], port: int) -> set[str]:
+    """Blocks from which a port of nodes is open."""
+    return {rule["cidr_ipv4"] for rule in of(found, "aws_vpc_security_group_ingress_rule")
+            if rule.get("cidr_ipv4") and rule["from_port"] <= port <= rule["to_port"]}
+
+
+def chart_values(shown: dict) -> dict:
+    """The chart's values as a plan knows them."""
+    return yaml.safe_load(shown["planned_values"]["outputs"]["values"].get("value") or "{}")
 
 
 def plans(checks: Checks, terraform: Terraform, folder: Path) -> None:
@@ -89,6 +105,7 @@ def plans(checks: Checks, terraform: Terraform, folder: Path) -> None:
                      "nor to a pod")
         checks.equal({one["block_device_mappings"][0]["ebs"][0]["encrypted"] for one in of(found, "aws_launch_template")}, {"true"},
                      "disks are encrypted")
+        checks.equal(reach(found, 1935), {"10.64.0.0/16", "198.51.100.0/24"}, "only the VPC and publishers reach RTMP")
         redis = of(found, "aws_elasticache_replication_group")[0]
         checks.equal([redis[key] for key in ("transit_encryption_enabled", "at_rest_encryption_enabled", "multi_az_enabled",
                                              "automatic_failover_enabled", "num_cache_clusters")],
@@ -98,24 +115,40 @@ def plans(checks: Checks, terraform: Terraform, folder: Path) -> None:
 
     # No way out, no spot, nobody publishes, the API private.
     text, shown, found = plan(terraform, folder, VALUES | {
-        "nat": "none", "edge_spot": {}, "publisher_cidrs": [], "api_public_cidrs": [], "viewer_cidrs": ["192.0.2.0/24"]})
+        "nat": "none", "edge_spot": {}, "publisher_cidrs": [], "api_public_cidrs": [], "viewer_cidrs": ["192.0.2.0/24"],
+        "edge_replicas": {"max": 32}})
     if checks.that(found, "a plan without NAT, spot, public API and publishers", text):
         checks.equal((len(of(found, "aws_nat_gateway")), len(of(found, "aws_eip"))), (0, 0), "no gateway and no address is paid for")
         services = {one["service_name"].removeprefix(f"com.amazonaws.{REGION}.") for one in of(found, "aws_vpc_endpoint")}
         checks.that({"s3", "ecr.api", "ecr.dkr", "ec2", "sts", "eks"} <= services, "private endpoints take its place", services)
         checks.equal({one["capacity_type"] for one in of(found, "aws_eks_node_group")}, {"ON_DEMAND"}, "no spot node")
         checks.equal(of(found, "aws_eks_cluster")[0]["vpc_config"][0]["endpoint_public_access"], False, "the API has no public address")
-        values = {name: one.get("value") for name, one in shown["planned_values"]["outputs"].items()}["values"]
-        values = yaml.safe_load(values) if values else {}
+        values = chart_values(shown)
         checks.that("spot" not in values["edge"], "the chart's values do not speak of spot", values["edge"])
         checks.equal(values["origin"]["service"]["type"], "ClusterIP", "origins are not offered to the outside")
         checks.equal(values["edge"]["service"]["loadBalancerSourceRanges"], ["192.0.2.0/24"], "edges are offered to the viewers' blocks only")
+        checks.that(SPOT_NOTICE < values["edge"]["drainSeconds"] + GRACE < NODE_UPDATE, "without spot, edges have longer to drain", values["edge"])
 
-    text, _, found = plan(terraform, folder, VALUES | {"nat": "single", "zones": [f"{REGION}{zone}" for zone in "abc"], "edge": {"min": 0, "max": 0}})
-    if checks.that(found, "a plan with one NAT gateway and edges on spot only", text):
+    text, shown, found = plan(terraform, folder, VALUES | {
+        "nat": "single", "zones": [f"{REGION}{zone}" for zone in "abc"], "edge": {"min": 0, "max": 0}, "edge_replicas": {"max": 32},
+        "viewer_cidrs": ["192.0.2.0/24"], "viewer_rtmp": True, "edge_egress_mbps": 3000})
+    if checks.that(found, "a plan with one NAT gateway, edges on spot only and RTMP for viewers", text):
+        values = chart_values(shown)
+        checks.equal(values["edge"]["service"]["rtmpPort"], 1935, "viewers' RTMP is offered when it is asked for")
+        checks.equal(reach(found, 1935), {"10.64.0.0/16", "192.0.2.0/24", "198.51.100.0/24"}, "and let in from viewers and publishers")
+        checks.equal(values["autoscaler"]["edge"]["egressMbps"], 3000, "the autoscaler plans with the rate that was named")
         checks.equal(len(of(found, "aws_nat_gateway")), 1, "one gateway")
         checks.equal(sorted(one["node_group_name"] for one in of(found, "aws_eks_node_group")),
                      ["core", "edge-spot-compute", "edge-spot-general"], "no on-demand group of edges")
+
+    text, _, found = plan(terraform, folder, VALUES | {"region": "us-east-1"})
+    if checks.that(found, "a plan in a region where EKS is not in every zone", text):
+        checks.equal(sorted({one["availability_zone"] for one in of(found, "aws_subnet")}), [f"us-east-1{zone}" for zone in "bcd"],
+                     "the zone without EKS is passed over")
+
+    text, _, _ = plan(terraform, folder, VALUES | {"edge_replicas": {"max": 65}})
+    checks.that("edge_replicas: each edge has a node of its own" in " ".join(text.replace("│", " ").split()),
+                "the example refuses more edges than nodes can be made for during a rollout", text)
 
     for name, change in {
         "API for the whole internet": {"api_public_cidrs": ["0.0.0.0/0"]},
@@ -189,39 +222,90 @@ def look(checks: Checks, terraform: Terraform, folder: Path, printed: str) -> No
 
     # The registry.
     redis = client(terraform, "elasticache").describe_replication_groups(ReplicationGroupId="relay")["ReplicationGroups"][0]
-    checks.equal((len(redis["MemberClusters"]), redis["AutomaticFailover"], redis["TransitEncryptionEnabled"], redis["AuthTokenEnabled"]),
-                 (3, "enabled", True, True), "registry: three nodes, failover, TLS, token")
+    checks.equal((len(redis["MemberClusters"]), redis["AutomaticFailover"], redis["TransitEncryptionEnabled"], redis["UserGroupIds"]),
+                 (3, "enabled", True, ["relay"]), "registry: three nodes, failover, TLS, users of a group")
     host = redis["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
-    token = of(found, "aws_elasticache_replication_group")[0]["auth_token"]
-    checks.that(len(token) == 64 and token.isalnum(), "the token needs no quoting in a URL", len(token))
-    checks.that(output["redis_url"] == f"rediss://:{token}@{host}:6379", "the URL names the primary and speaks TLS")
+    tokens = {one["index"]: one["values"]["secret_string"] for one in found if one["address"].startswith("module.redis.aws_secretsmanager_secret_version.")}
+    token = tokens["a"]
+    checks.that(len(set(tokens.values())) == 2 and all(len(one) == 64 and one.isalnum() for one in tokens.values()),
+                "two tokens, which need no quoting in a URL", [len(one) for one in tokens.values()])
+    checks.that(output["redis_url"] == f"rediss://relay:{token}@{host}:6379", "the URL names the user and the primary, and speaks TLS")
+    users = {user["UserName"]: user for user in client(terraform, "elasticache").describe_users()["Users"] if user["UserId"] != "default"}
+    checks.equal({name: (user["Authentication"]["Type"], user["Authentication"]["PasswordCount"]) for name, user in users.items()},
+                 {"relay": ("password", 2), "default": ("password", 2)}, "both tokens open the registry, nobody gets in without")
+    checks.equal(users["default"]["AccessString"], "off resetchannels -@all", "who does not say its name gets in with no token and may do nothing")
+    rights(checks, users["relay"]["AccessString"], yaml.safe_load(output["values"])["cluster"]["prefix"])
     group = of(found, "aws_security_group")
     inside = {one["id"] for one in group if one["name"].startswith("relay-redis-")}
     rules = [rule for rule in of(found, "aws_vpc_security_group_ingress_rule") if rule["security_group_id"] in inside]
     checks.equal([(rule["from_port"], rule["cidr_ipv4"] or None, bool(rule["referenced_security_group_id"])) for rule in rules],
                  [(6379, None, True)], "only nodes reach the registry")
 
-    handover(checks, output, groups, token)
+    public = sorted(subnet["CidrBlock"] for subnet, one in zip(subnets, tags) if one.get("kubernetes.io/role/elb") == "1")
+    handover(checks, output, groups, token, public)
+    controllers(checks, output, vpc, of(found, "aws_eks_pod_identity_association"))
 
     # Nothing that was printed on the way, and nothing that may be kept in a file, holds a secret.
-    key = next(one["secret_string"] for one in of(found, "aws_secretsmanager_secret_version") if one["secret_string"] != token)
+    secrets = [one["secret_string"] for one in of(found, "aws_secretsmanager_secret_version")]
     open_text = printed + json.dumps({name: one["value"] for name, one in state["outputs"].items() if not one.get("sensitive")})
-    checks.that(token not in open_text and key not in open_text, "neither secret is printed or in an output that is not marked")
-    checks.that(key != token, "the cluster's key is another than the registry's token")
+    checks.that(not any(one in open_text for one in secrets), "no secret is printed or in an output that is not marked")
+    checks.equal(len(set(secrets)), 3, "the cluster's key is another than the registry's tokens")
 
     ran = terraform.run(folder, "plan", "-detailed-exitcode", "-no-color", limit=120)
     checks.that(ran.returncode == 0, "a second plan changes nothing", ran.stdout[-1500:] + ran.stderr)
 
     # A change of who may publish touches the rules, the values, and nothing else.
     _, shown, _ = plan(terraform, folder, VALUES | {"publisher_cidrs": ["198.51.100.0/24", "192.0.2.0/24"]})
-    changed = {one["address"].rsplit("[", 1)[0] for one in shown.get("resource_changes", []) if one["change"]["actions"] not in (["no-op"], ["read"])}
-    checks.equal(changed, {"module.cluster.aws_vpc_security_group_ingress_rule.publisher"}, "another publisher is one more rule")
+    checks.equal({one.rsplit("[", 1)[0] for one in changes(shown)}, {"module.cluster.aws_vpc_security_group_ingress_rule.publisher"},
+                 "another publisher is one more rule")
+
+    # A new token takes the place of the one that no node uses.
+    made = 'module.redis.aws_secretsmanager_secret_version.token["b"]'
+    _, shown, _ = plan(terraform, folder, VALUES | {"redis_token": "b"}, f"-replace={made}")
+    checks.equal(changes(shown), {made, "module.redis.aws_elasticache_user.node", "module.redis.aws_elasticache_user.nobody"},
+                 "a new token leaves the other one and the registry's nodes alone")
 
 
-def handover(checks: Checks, output: dict, groups: dict, token: str) -> None:
+def changes(shown: dict) -> set[str]:
+    return {one["address"] for one in shown.get("resource_changes", []) if one["change"]["actions"] not in (["no-op"], ["read"])}
+
+
+def rights(checks: Checks, granted: str, prefix: str) -> None:
+    """The registry's user may do what the one of the chart's own Redis may, with which everything else is tested."""
+    template = ROOT / "Helm/relay/templates/redis.yaml"
+    if not template.exists():
+        checks.skip("the registry's user has the rights of the chart's own Redis", "there is no chart beside")
+        return
+    found = re.search(r'resetkeys (~[^"\n]*)"', template.read_text())
+    wanted = re.sub(r"{{ *\.Values\.cluster\.prefix *}}", prefix, found[1]) if found else "a line with resetkeys in redis.yaml"
+    checks.equal(granted, f"on {wanted}", "the registry's user has the rights of the chart's own Redis")
+
+
+def controllers(checks: Checks, output: dict, vpc: str, identities: list[dict]) -> None:
+    """The values of the two controllers' charts name what was made."""
+    accounts = {(one["namespace"], one["service_account"]) for one in identities}
+    balancer, nodes = (yaml.safe_load(output[f"{name}_values"]) for name in ("load_balancer", "node_autoscaler"))
+    checks.equal({("kube-system", balancer["serviceAccount"]["name"]), ("kube-system", nodes["rbac"]["serviceAccount"]["name"])}, accounts,
+                 "the controllers run as the accounts that have a role")
+    checks.equal((balancer["clusterName"], balancer["region"], balancer["vpcId"]), ("relay", REGION, vpc), "the load balancer controller knows where it is")
+    checks.equal(output["vpc_id"], vpc, "as does whoever asks for the VPC")
+    checks.equal((nodes["autoDiscovery"]["clusterName"], nodes["awsRegion"]), ("relay", REGION), "so does the node autoscaler")
+    values = yaml.safe_load(output["values"])
+    checks.that(nodes["extraArgs"]["max-graceful-termination-sec"] >= max(values[part]["drainSeconds"] + GRACE for part in ("origin", "edge")),
+                "which waits for the longest drain", nodes["extraArgs"])
+    order = yaml.safe_load(nodes["expanderPriorities"])
+    groups = {name: max(rank for rank, names in order.items() if any(re.search(one, f"eks-{name}-1a2b") for one in names))
+              for name, pool in output["pools"].items() if pool["labels"]["relay.dev/pool"] == "edge"}
+    checks.that(nodes["extraArgs"]["expander"] == "priority" and groups["edge"] < min(groups["edge-spot-compute"], groups["edge-spot-general"]),
+                "and grows spot groups before the on-demand one", groups)
+
+
+def handover(checks: Checks, output: dict, groups: dict, token: str, public: list[str]) -> None:
     """What Terraform gives to kubectl and Helm fits what it made, and what the chart takes."""
     manifest = list(yaml.safe_load_all(output["prerequisites"]))
     checks.equal([one["kind"] for one in manifest], ["Namespace", "Secret", "PriorityClass", "PriorityClass"], "what the chart needs first")
+    checks.equal(manifest[0]["metadata"]["labels"].get("elbv2.k8s.aws/pod-readiness-gate-inject"), "enabled",
+                 "a pod counts as ready when its load balancer says so, too")
     secret = manifest[1]
     checks.that(secret["stringData"]["url"] == output["redis_url"] and len(secret["stringData"]["key"]) == 64, "the secret holds URL and key")
     classes = {one["metadata"]["name"] for one in manifest[2:]}
@@ -246,7 +330,19 @@ def handover(checks: Checks, output: dict, groups: dict, token: str) -> None:
     checks.equal(homes(edge["spot"]["nodeLabels"], edge["tolerations"] + edge["spot"]["tolerations"]),
                  {"edge-spot-compute", "edge-spot-general"}, "the chart's spot labels are those of the spot groups")
     room = sum(group["scalingConfig"]["maxSize"] for name, group in groups.items() if name != "core")
-    checks.that(values["autoscaler"]["edge"]["maximum"] <= room, "the autoscaler asks for no more edges than nodes may be made", room)
+    checks.that(values["autoscaler"]["edge"]["maximum"] * 1.25 <= room, "nodes may be made for as many edges as a rollout has at a time", room)
+    checks.equal((edge["antiAffinity"], values["origin"]["antiAffinity"]), ("hard", "hard"), "no two edges and no two origins share a node")
+    # All default types are *.xlarge: 4 cores, of which the node itself and the cluster's own pods leave 3.7, and at least 8 GiB.
+    asked = edge["resources"]["requests"]
+    checks.that(2 < float(asked["cpu"]) < 3.7 and 3.3 < float(asked["memory"].removesuffix("Gi")) < 6.3, "one edge fits a node, two do not", asked)
+    checks.equal(asked["memory"], edge["resources"]["limits"]["memory"], "an edge is promised the memory that it may take")
+    checks.equal(values["autoscaler"]["edge"]["egressMbps"], 1200, "an edge is planned with the baseline of the weakest default type")
+    checks.equal(edge["service"]["rtmpPort"], 0, "edges do not offer RTMP")
+    checks.that(edge["drainSeconds"] < SPOT_NOTICE, "an edge is drained before its spot machine goes", edge["drainSeconds"])
+    checks.that(values["origin"]["drainSeconds"] + GRACE < NODE_UPDATE, "an origin is gone before EKS gives up an update", values["origin"]["drainSeconds"])
+    checks.equal({values[part]["podAnnotations"]["cluster-autoscaler.kubernetes.io/safe-to-evict"] for part in ("origin", "edge")}, {"false"},
+                 "no node is taken from under origins and edges to save one")
+    checks.equal(sorted(peer["ipBlock"]["cidr"] for peer in values["networkPolicy"]["loadBalancers"]), public, "load balancers reach the probes")
     checks.equal(values["autoscaler"]["edge"]["mode"], "observe", "the autoscaler begins by observing")
 
     schema = ROOT / "Helm/relay/values.schema.json"
@@ -276,6 +372,8 @@ def remains(terraform: Terraform) -> list[str]:
     left += client(terraform, "eks").list_clusters()["clusters"]
     left += [one["ReplicationGroupId"] for one in client(terraform, "elasticache").describe_replication_groups()["ReplicationGroups"]
              if one["Status"] != "deleting"]
+    left += [one["UserGroupId"] for one in client(terraform, "elasticache").describe_user_groups()["UserGroups"]]
+    left += [one["UserId"] for one in client(terraform, "elasticache").describe_users()["Users"] if one["UserId"] != "default"]  # The cloud's own.
     left += [one["RoleName"] for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("relay-")]
     left += [one["Name"] for one in client(terraform, "secretsmanager").list_secrets()["SecretList"]]
     left += [one["logGroupName"] for one in client(terraform, "logs").describe_log_groups()["logGroups"]]

@@ -9,6 +9,7 @@ botocore holds; they check what the cloud would refuse only where a module could
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ from moto.autoscaling.models import autoscaling_backends  # noqa: E402
 from moto.core.responses import ActionResult, EmptyResult  # noqa: E402
 from moto.core.utils import utcnow  # noqa: E402
 from moto.ec2.models import ec2_backends  # noqa: E402
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend  # noqa: E402
 from moto.ec2.models.security_groups import SecurityGroupRule  # noqa: E402
 from moto.ec2.responses.launch_templates import LaunchTemplates  # noqa: E402
 from moto.eks.exceptions import InvalidParameterException, InvalidRequestException, ResourceNotFoundException  # noqa: E402
@@ -202,9 +204,11 @@ EKS_PATHS = [
 ]  # fmt: skip
 
 
-# --- ElastiCache: parameter groups -----------------------------------------------------------------------------------------
+# --- ElastiCache: parameter groups, users and their groups -----------------------------------------------------------------
 
 FAMILIES = {"redis7", "valkey7", "valkey8"}
+# Words of an access string; a password or `reset` is no such word in the cloud.
+RIGHT = re.compile(r"on|off|~\S+|&\S+|resetchannels|[+-]@?[a-z|]+")
 
 
 class ElastiCache(ElastiCacheResponse):
@@ -250,6 +254,38 @@ class ElastiCache(ElastiCacheResponse):
             return ActionResult({"TagList": STORE["arn", arn]["tags"]})
         return moto_elasticache_tags(self)
 
+    def create_user(self) -> ActionResult:
+        words = str(self._get_param("AccessString")).split()
+        if wrong := [word for word in words if not RIGHT.fullmatch(word)]:
+            raise problem("InvalidParameterValue", f"not in an access string: {wrong}")
+        return moto_create_user(self)
+
+    def create_user_group(self) -> ActionResult:
+        name, users = self._get_param("UserGroupId"), self._get_param("UserIds") or []
+        names = [self.elasticache_backend.describe_users(user_id=user)[0].name for user in users]
+        if "default" not in names:
+            raise problem("DefaultUserRequired", "a group of users needs one named default")
+        if len(set(names)) != len(names):
+            raise problem("DuplicateUserName", "two users of one name")
+        arn = f"arn:aws:elasticache:{self.region}:{self.current_account}:usergroup:{name}"
+        STORE["users", name] = {"UserGroupId": name, "Status": "active", "Engine": self._get_param("Engine"), "UserIds": users,
+                                "MinimumEngineVersion": "6.0", "ReplicationGroups": [], "ARN": arn}
+        STORE["arn", arn] = {"tags": self._get_param("Tags") or []}
+        return ActionResult(STORE["users", name])
+
+    def describe_user_groups(self) -> ActionResult:
+        name = self._get_param("UserGroupId")
+        found = [group for key, group in STORE.items() if key[0] == "users" and name in (None, key[1])]
+        if name and not found:
+            raise problem("UserGroupNotFound", f"no group {name}")
+        return ActionResult({"UserGroups": found})
+
+    def delete_user_group(self) -> ActionResult:
+        group = STORE.pop(("users", self._get_param("UserGroupId")), None)
+        if group is None:
+            raise problem("UserGroupNotFound", "no such group")
+        return ActionResult(group | {"Status": "deleting"})
+
     # What the cloud refuses and moto accepts.
     def create_replication_group(self) -> ActionResult:
         name = self._get_param("CacheParameterGroupName")
@@ -264,6 +300,11 @@ class ElastiCache(ElastiCacheResponse):
             raise problem("InvalidParameterCombination", "a token needs encryption in transit")
         if token and not 16 <= len(token) <= 128:
             raise problem("InvalidParameterValue", "a token has 16 to 128 signs")
+        users = self._get_param("UserGroupIds") or []
+        if missing := [one for one in users if ("users", one) not in STORE]:
+            raise problem("UserGroupNotFound", f"no group {missing}")
+        if users and (token or not self._get_bool_param("TransitEncryptionEnabled")):
+            raise problem("InvalidParameterCombination", "groups of users need encryption in transit and go without a token")
         if self._get_bool_param("MultiAZEnabled") and not self._get_bool_param("AutomaticFailoverEnabled"):
             raise problem("InvalidParameterCombination", "Multi-AZ needs automatic failover")
         answer = moto_create_replication_group(self)
@@ -313,6 +354,7 @@ def problem(code: str, message: str) -> ElastiCacheException:
     return exception
 
 
+moto_create_user = ElastiCacheResponse.create_user
 moto_elasticache_tags = ElastiCacheResponse.list_tags_for_resource
 moto_describe_cache_clusters = ElastiCacheResponse.describe_cache_clusters
 moto_delete_replication_group = ElastiCacheResponse.delete_replication_group
@@ -351,6 +393,9 @@ def main() -> None:
     graft(ElastiCache, ElastiCacheResponse)
     graft(EC2Templates, LaunchTemplates)
     SecurityGroupRule.description = property(rule_description)
+    # Each account has its own letters for zones: in this one, us-east-1a is where EKS is not.
+    zones = {zone.name: zone for zone in RegionsAndZonesBackend.zones["us-east-1"]}
+    zones["us-east-1a"].zone_id, zones["us-east-1e"].zone_id = zones["us-east-1e"].zone_id, zones["us-east-1a"].zone_id
     for path in EKS_PATHS:
         eks_urls.url_paths["{0}/clusters/(?P<name>[^/]+)/" + path + "$"] = EKSResponse.dispatch
 

@@ -77,6 +77,10 @@ REFUSED: list[tuple[str, str, object]] = [
     ("modules/cluster", "vpc_cidr", "10.64.0.0"),
     ("modules/cluster", "controllers", {"load_balancer": "controller"}),
     ("modules/redis", "name", "relay--x"),
+    ("modules/redis", "name", "r" * 33),
+    ("modules/redis", "prefix", "relay *"),
+    ("modules/redis", "prefix", ""),
+    ("modules/redis", "token", "c"),
     ("modules/redis", "vpc_id", "relay"),
     ("modules/redis", "subnet_ids", ["subnet-1"]),
     ("modules/redis", "client_security_group_ids", []),
@@ -99,6 +103,9 @@ REFUSED: list[tuple[str, str, object]] = [
     ("examples/aws", "namespace", "Relay"),
     ("examples/aws", "edge_replicas", {"min": 0}),
     ("examples/aws", "edge_replicas", {"min": 5, "max": 4}),
+    ("examples/aws", "edge_egress_mbps", 50),
+    ("examples/aws", "edge_egress_mbps", 300000),
+    ("examples/aws", "edge_egress_mbps", 1200.5),
 ]
 
 # A value at the edge of what is allowed must be taken.
@@ -115,8 +122,12 @@ TAKEN: list[tuple[str, str, object]] = [
     ("modules/cluster", "viewer_ports", {"tcp": [443, 8080], "udp": [443]}),
     ("modules/cluster", "controllers", {"node_autoscaler": None, "load_balancer": None}),
     ("modules/redis", "engine_version", "8.0"),
+    ("modules/redis", "name", "r" * 32),
+    ("modules/redis", "prefix", "live-2:relay_1"),
+    ("modules/redis", "token", "b"),
     ("modules/redis", "secret_recovery_days", 0),
     ("examples/aws", "name", "live-2"),
+    ("examples/aws", "edge_egress_mbps", 200000),
 ]
 
 # Variables that have to be given: leaving one out is refused.

@@ -59,8 +59,14 @@ variable "viewer_cidrs" {
   default     = ["0.0.0.0/0"]
 }
 
+variable "viewer_rtmp" {
+  description = "Whether viewers are offered RTMP beside HTTP. An edge takes publishers at the same port: everybody in viewer_cidrs may then publish, too."
+  type        = bool
+  default     = false
+}
+
 variable "publisher_cidrs" {
-  description = "Who may publish. Empty: nobody from outside the VPC."
+  description = "Who may publish. Empty: nobody from outside the VPC, unless viewer_rtmp is on."
   type        = list(string)
   default     = []
 }
@@ -95,8 +101,14 @@ variable "redis_replicas" {
   default     = 2
 }
 
+variable "redis_token" {
+  description = "Which of the registry's two tokens, a or b, the nodes use; see the README on a new token."
+  type        = string
+  default     = "a"
+}
+
 variable "redis_apply_immediately" {
-  description = "Whether a change of the registry is made at once instead of in its maintenance window; for a new token."
+  description = "Whether a change of the registry is made at once instead of in its maintenance window."
   type        = bool
   default     = false
 }
@@ -144,7 +156,7 @@ variable "namespace" {
 }
 
 variable "edge_replicas" {
-  description = "Fewest and most edges that the autoscaler may ask for. One edge runs on a node by default: the most must fit the node groups."
+  description = "Fewest and most edges that the autoscaler may ask for. Each has a node of its own, and a rollout adds a quarter: 1.25 times the most must fit the node groups."
   type = object({
     min = optional(number, 3)
     max = optional(number, 100)
@@ -154,6 +166,22 @@ variable "edge_replicas" {
   validation {
     condition     = var.edge_replicas.min >= 1 && var.edge_replicas.min <= var.edge_replicas.max && var.edge_replicas.max <= 5000
     error_message = "edge_replicas: 1 <= min <= max <= 5000."
+  }
+}
+
+variable "edge_egress_mbps" {
+  description = <<-EOT
+    What one edge can send for hours, Mbit/s. An instance type's "up to" is a burst of minutes; its baseline counts, and that of the weakest
+    type in the groups. c7i.xlarge and most of the default groups have 1562, c5.xlarge and m5.xlarge 1250; 4 % of that are headers:
+    https://docs.aws.amazon.com/ec2/latest/instancetypes/co.html, network specifications; here as Karpenter's copy has them
+    (pkg/providers/instancetype/zz_generated.bandwidth.go). The autoscaler plans with 75 % of it.
+  EOT
+  type        = number
+  default     = 1200
+
+  validation {
+    condition     = var.edge_egress_mbps >= 100 && var.edge_egress_mbps <= 200000 && floor(var.edge_egress_mbps) == var.edge_egress_mbps
+    error_message = "edge_egress_mbps: 100 to 200000, whole Mbit/s."
   }
 }
 

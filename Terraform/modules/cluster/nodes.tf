@@ -2,8 +2,9 @@
 #   core       relay.dev/pool=core                                    no taint: the cluster's own pods live here too
 #   edge       relay.dev/pool=edge  relay.dev/capacity=on-demand      taint relay.dev/pool=edge
 #   edge-spot  relay.dev/pool=edge  relay.dev/capacity=spot           taints relay.dev/pool=edge, relay.dev/capacity=spot
-# A managed group watches for the cloud's notice that a spot node goes, starts a replacement early and drains the node; the pods'
-# preStop then hands the viewers over.
+# A managed group watches for the cloud's notice that a spot node goes, starts a replacement and drains the node. The pods' preStop then
+# waits for viewers to leave, but the machine waits for nobody: 120 s after the notice it is gone, and who is still there connects anew.
+# So a drain of edges on spot has to be shorter; the example's is 90 s.
 
 locals {
   ami_type = var.architecture == "arm64" ? "AL2023_ARM_64_STANDARD" : "AL2023_x86_64_STANDARD"
@@ -121,7 +122,9 @@ resource "aws_eks_node_group" "core" {
     max_size     = var.core.max
   }
 
-  # An origin's drain lasts as long as its publishers do: one node at a time.
+  # One node at a time, for its publishers have to move. EKS gives each 15 minutes to become empty; then the whole update fails, and is
+  # not forced. An origin's grace period has to end before: the example's is 14 minutes.
+  # https://docs.aws.amazon.com/eks/latest/userguide/managed-node-update-behavior.html
   update_config {
     max_unavailable = 1
   }
@@ -172,7 +175,7 @@ resource "aws_eks_node_group" "edge" {
     max_size     = each.value.size.max
   }
 
-  # Viewers move while they watch: a tenth of the nodes at a time leaves the others below their limit.
+  # Viewers move while they watch: a tenth of the nodes at a time leaves the others below their limit. Here, too, a node has 15 minutes.
   update_config {
     max_unavailable_percentage = 10
   }

@@ -185,9 +185,12 @@ variable "architecture" {
 }
 
 variable "viewer_ports" {
-  description = "Ports of edges that viewers connect to through the load balancer."
+  description = <<-EOT
+    Ports of edges that viewers connect to through the load balancer. RTMP (1935) is not among them by default: an edge takes
+    publishers at the same port, so whoever may watch there may publish.
+  EOT
   type = object({
-    tcp = optional(list(number), [8080, 1935])
+    tcp = optional(list(number), [8080])
     udp = optional(list(number), [])
   })
   default = {}

@@ -6,6 +6,10 @@ data "aws_region" "here" {}
 data "aws_availability_zones" "open" {
   state = "available"
 
+  # EKS puts no control plane there, and refuses a cluster with a subnet in one of them. By id, since each account has its own letters.
+  # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+  exclude_zone_ids = ["use1-az3", "usw1-az2", "cac1-az3"]
+
   # Local and wavelength zones have neither EKS nor ElastiCache.
   filter {
     name   = "opt-in-status"

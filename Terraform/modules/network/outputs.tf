@@ -32,6 +32,11 @@ output "public_subnet_ids" {
   depends_on  = [aws_route.public_out, aws_route_table_association.public]
 }
 
+output "public_cidrs" {
+  description = "IPv4 blocks of the public subnets, in the order of the zones; where the load balancers' health checks come from."
+  value       = [for zone in local.zones : aws_subnet.public[zone].cidr_block]
+}
+
 output "nat_addresses" {
   description = "Public addresses that nodes come from; empty without NAT. For allow-lists of others."
   value       = [for zone in local.nat_zones : aws_eip.nat[zone].public_ip]

@@ -25,7 +25,7 @@ variable "cidr" {
 }
 
 variable "zones" {
-  description = "Availability zones to spread over. Empty: the first three of the region that need no opt-in."
+  description = "Availability zones to spread over. Empty: the first three of the region that need no opt-in and that EKS supports."
   type        = list(string)
   default     = []
 

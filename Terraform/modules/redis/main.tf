@@ -1,4 +1,4 @@
-# The registry of the relay: one primary and its replicas in different zones, TLS and a token required, failover by the cloud.
+# The registry of the relay: one primary and its replicas in different zones, TLS and a user required, failover by the cloud.
 # Nothing is worth a backup: nodes write their entries anew within seconds.
 
 locals {
@@ -6,20 +6,25 @@ locals {
   version = coalesce(var.engine_version, var.engine == "valkey" ? "8.0" : "7.1")
   tags    = merge(var.tags, { "relay.dev/redis" = var.name })
   port    = 6379
+
+  # Both open the registry; the URL has one of them. So there is a moment in which nodes with the old and with the new one live together.
+  tokens = toset(["a", "b"])
 }
 
-# --- the token -----------------------------------------------------------------------------------------------------------
+# --- the tokens ----------------------------------------------------------------------------------------------------------
 
 resource "aws_kms_key" "this" {
-  description             = "Registry of ${var.name}: data at rest and its token"
+  description             = "Registry of ${var.name}: data at rest and its tokens"
   enable_key_rotation     = true
   deletion_window_in_days = 7
   tags                    = local.tags
 }
 
 resource "aws_secretsmanager_secret" "token" {
-  name_prefix             = "${var.name}-redis-token-"
-  description             = "Token of the registry ${var.name}"
+  for_each = local.tokens
+
+  name_prefix             = "${var.name}-redis-token-${each.key}-"
+  description             = "Token ${each.key} of the registry ${var.name}"
   kms_key_id              = aws_kms_key.this.arn
   recovery_window_in_days = var.secret_recovery_days
   tags                    = local.tags
@@ -29,7 +34,9 @@ resource "aws_secretsmanager_secret" "token" {
 # the data source for random passwords, whose id is the password, and ids are printed. Each run would make another one, so only
 # the first is kept; a new one is asked for with -replace, see the README.
 resource "aws_secretsmanager_secret_version" "token" {
-  secret_id     = aws_secretsmanager_secret.token.id
+  for_each = local.tokens
+
+  secret_id     = aws_secretsmanager_secret.token[each.key].id
   secret_string = sha256("${uuid()}${uuid()}")
 
   lifecycle {
@@ -60,6 +67,45 @@ resource "aws_vpc_security_group_ingress_rule" "client" {
   ip_protocol                  = "tcp"
   from_port                    = local.port
   to_port                      = local.port
+}
+
+# --- as whom, and with which rights ----------------------------------------------------------------------------------------
+
+# The rights of the chart's own Redis: keys and channels of this relay, and no command that administers or destroys. A stolen token
+# then opens neither the configuration nor what others keep there. ROLE and INFO are how a node sees that it talks to a primary.
+resource "aws_elasticache_user" "node" {
+  user_id       = "${var.name}-node"
+  user_name     = "relay"
+  engine        = "redis" # Also for Valkey, which takes users and groups of either kind.
+  access_string = "on ~${var.prefix}:* resetchannels &${var.prefix}:* +@all -@admin -@dangerous +role +info"
+  tags          = local.tags
+
+  authentication_mode {
+    type      = "password"
+    passwords = [for token in aws_secretsmanager_secret_version.token : token.secret_string]
+  }
+}
+
+# Each group of users needs one named default, which is who comes without a name. It may do nothing and is off; it has passwords because
+# Valkey takes no user without.
+resource "aws_elasticache_user" "nobody" {
+  user_id       = "${var.name}-default"
+  user_name     = "default"
+  engine        = "redis"
+  access_string = "off resetchannels -@all"
+  tags          = local.tags
+
+  authentication_mode {
+    type      = "password"
+    passwords = [for token in aws_secretsmanager_secret_version.token : token.secret_string]
+  }
+}
+
+resource "aws_elasticache_user_group" "this" {
+  user_group_id = var.name
+  engine        = "redis"
+  user_ids      = [aws_elasticache_user.nobody.user_id, aws_elasticache_user.node.user_id]
+  tags          = local.tags
 }
 
 # --- the group -----------------------------------------------------------------------------------------------------------
@@ -107,8 +153,7 @@ resource "aws_elasticache_replication_group" "this" {
   transit_encryption_enabled = true
   at_rest_encryption_enabled = true
   kms_key_id                 = aws_kms_key.this.arn
-  auth_token                 = aws_secretsmanager_secret_version.token.secret_string
-  auth_token_update_strategy = "ROTATE" # The old token holds until the new one is set everywhere.
+  user_group_ids             = [aws_elasticache_user_group.this.user_group_id]
 
   snapshot_retention_limit   = 0
   maintenance_window         = var.maintenance_window

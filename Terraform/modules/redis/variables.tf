@@ -3,8 +3,8 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z]([a-z0-9]|-[a-z0-9]){2,35}$", var.name))
-    error_message = "name: 3 to 36 of a-z 0-9 -, beginning with a letter, without two dashes in a row or one at the end."
+    condition     = can(regex("^[a-z]([a-z0-9]|-[a-z0-9]){2,31}$", var.name))
+    error_message = "name: 3 to 32 of a-z 0-9 -, beginning with a letter, without two dashes in a row or one at the end."
   }
 }
 
@@ -35,6 +35,28 @@ variable "client_security_group_ids" {
   validation {
     condition     = length(var.client_security_group_ids) > 0
     error_message = "client_security_group_ids: at least one, or no node reaches the registry."
+  }
+}
+
+variable "prefix" {
+  description = "What the relay's keys and channels begin with, `cluster.prefix` of the chart: its user may touch no others."
+  type        = string
+  default     = "relay:1"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._:-]{1,64}$", var.prefix))
+    error_message = "prefix: 1 to 64 of A-Z a-z 0-9 . _ - :"
+  }
+}
+
+variable "token" {
+  description = "Which of the two tokens, a or b, the URL has. Both are valid; rotation replaces the one that is not in use and then changes this."
+  type        = string
+  default     = "a"
+
+  validation {
+    condition     = contains(["a", "b"], var.token)
+    error_message = "token: a or b."
   }
 }
 
@@ -97,7 +119,7 @@ variable "maintenance_window" {
 }
 
 variable "apply_immediately" {
-  description = "Whether a change is made at once instead of in the maintenance window. Needed while the token is rotated."
+  description = "Whether a change is made at once instead of in the maintenance window."
   type        = bool
   default     = false
 }
