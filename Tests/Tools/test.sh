@@ -40,10 +40,14 @@ if want interop; then
     fi
 fi
 
-# The chart: rendered in several shapes, held against the schemas of current Kubernetes, linted.
+# The chart: rendered in several shapes, held against the schemas of current Kubernetes, linted. And the file that its image is built from.
 if want helm; then
     step helm 420 Tests/Helm/helm.sh || failed+=(helm)
+    grep -aE '^SKIPPED' "$LOGS/helm.log" || true
     tail -n 1 "$LOGS/helm.log"
+    step dockerfile 300 Tests/Tools/dockerfile.sh || failed+=(dockerfile)
+    sed -nE 's/^ *skip  /SKIPPED Dockerfile: /p' "$LOGS/dockerfile.log"
+    tail -n 1 "$LOGS/dockerfile.log"
 fi
 
 # The eight failures that other clusters are known for, each with real processes; quick, since their promises are the same.
@@ -69,7 +73,10 @@ add_counts() {
     passed=$((passed + ${p:-0})) broken=$((broken + ${f:-0})) skipped=$((skipped + ${s:-0}))
 }
 if want interop && [ -n "$built" ]; then add_counts "$LOGS/interop.log"; fi
-if want helm; then add_counts "$LOGS/helm.log"; fi
+if want helm; then
+    add_counts "$LOGS/helm.log"
+    add_counts "$LOGS/dockerfile.log"
+fi
 say "total time: $(((SECONDS - began) / 60)) min $(((SECONDS - began) % 60)) s"
 say "$passed passed, $broken failed, $skipped skipped"
 if [ ${#failed[@]} -gt 0 ]; then
