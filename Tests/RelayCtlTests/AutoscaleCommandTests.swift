@@ -177,6 +177,35 @@ struct AutoscaleCommandTests {
         #expect(try await run("history", Examples.list([])).out == "Nothing was decided for the edge tier yet.\n")
     }
 
+    @Test("At 80 columns the history says why, in words that can be read")
+    func narrowHistory() async throws {
+        let rows = try await run("history", Examples.list(past), width: 80).out.split(separator: "\n")
+        #expect(rows.first?.contains("WHY") == true && rows.first?.contains("MODE") == false)
+        #expect(rows.count == 4 && rows.allSatisfy { $0.count <= 80 })
+        #expect(rows.dropFirst().first?.hasSuffix("from 20:20, 160 k viewers") == true, "\(rows)")
+        let narrow = try await run("history", Examples.list(past), width: 50).out.split(separator: "\n")
+        #expect(narrow.allSatisfy { $0.count <= 50 } && narrow.first?.contains("WHY") == false)
+    }
+
+    @Test("Of an event whose ramp has begun, nothing is promised that is past")
+    func late() async throws {
+        let server = try CannedServer(text: "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        let run = await CommandRun.run(
+            "autoscale event add final --start +5m --end +2h --peak 5 --ramp 15m", admin: server.port)
+        #expect(run.code == 0, "\(run.err)")
+        #expect(run.out.contains("Its ramp has begun: capacity is asked for at once;"))
+        #expect(!run.out.contains("before"))
+    }
+
+    @Test("A ramp that is too long is refused by its name and its limit")
+    func longRamp() async throws {
+        let server = try CannedServer(text: answer("200 OK", "{}"))
+        let run = await CommandRun.run(
+            "autoscale event add final --start +2d --end +3d --peak 5 --ramp 25h", admin: server.port)
+        #expect(run.code == 2 && run.err.contains("--ramp takes at most 24h."))
+        #expect(server.requests.isEmpty)
+    }
+
     @Test("With --changes, repetitions are left out, and the limit counts what is left")
     func changes() async throws {
         let out = try await run("history --changes", Examples.list(past)).out

@@ -95,7 +95,7 @@ struct AutoscaleHostileTests {
             "event add", "event add a --start +1h --end +1h", "event add a --start 20:00 --end 21:00 --peak 0",
             "event add a --start 20:00 --end 21:00 --peak -1", "event add a --start 20:00 --end 21:00 --peak nan",
             "event add a --start 20:00 --end 21:00 --peak 1e3", "event add a/b --start 20:00 --end 21:00 --peak 1",
-            "event add .. --start 20:00 --end 21:00 --peak 1",
+            "event add .. --start 20:00 --end 21:00 --peak 1", "event add a~b --start 20:00 --end 21:00 --peak 1",
             "event add a --start 2026-03-01T20:00:00Z --end 2026-03-01T21:00:00Z --peak 1",
             "event add a --start 2099-03-01T20:00:00Z --end 2099-03-01T20:00:00Z --peak 1",
             "event add a --start 20:00 --end 21:00 --peak 1 --tier standalone",

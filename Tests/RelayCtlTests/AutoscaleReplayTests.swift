@@ -46,6 +46,18 @@ struct AutoscaleReplayTests {
         }
     }
 
+    @Test("A byte order mark before the first line is no part of the trace")
+    func byteOrderMark() async throws {
+        try await withTrace { trace, folder in
+            let marked = folder.appending(path: "marked.csv")
+            try ("\u{FEFF}" + String(contentsOfFile: trace, encoding: .utf8).dropFirst("t_s,demand\n".count))
+                .write(to: marked, atomically: true, encoding: .utf8)
+            let run = await CommandRun.run("autoscale replay --trace \(marked.path())")
+            #expect(run.code == 0, "\(run.err)")
+            #expect(run.out.hasPrefix("marked: 233 minutes"))
+        }
+    }
+
     @Test("In JSON the figures alone, and the series when asked for")
     func json() async throws {
         try await withTrace { trace, _ in

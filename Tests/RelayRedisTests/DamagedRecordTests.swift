@@ -189,5 +189,24 @@ extension RedisSuite {
                 }
             }
         }
+
+        @Test("An index of nodes of another type hides them until the next renewal, and no longer")
+        func foreignIndex() async throws {
+            try await withRedis { server in
+                try await withRegistry(server.url) { registry in
+                    let one = try node("one")
+                    _ = try await registry.renew(one, report: nil, ttl: .seconds(30))
+                    try await server.command("DEL relay:1:nodes")
+                    try await server.command("SET relay:1:nodes x")
+                    #expect(try await registry.nodes().isEmpty)
+                    _ = try await registry.renew(one, report: nil, ttl: .seconds(30))
+                    #expect(try await registry.nodes().map(\.record.id) == [one.id])
+                    try await server.command("DEL relay:1:nodes")
+                    try await server.command("SET relay:1:nodes x")
+                    try await registry.release(one)
+                    #expect(try await server.command("EXISTS relay:1:node:one") == ":0\r\n")
+                }
+            }
+        }
     }
 }

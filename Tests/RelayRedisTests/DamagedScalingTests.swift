@@ -171,17 +171,22 @@ extension RedisSuite {
 
                     let controls = "\(Self.prefix)controls"
                     for command in [
-                        "SET \(controls) paused", "HSET \(controls) a b",
-                        "EVAL \"return redis.call('SET', KEYS[1], '{' .. string.rep('a', 2000000) .. '}')\" 1 \(controls)",
+                        "SET \(controls) paused", "RPUSH \(controls) a", Self.long("controls", "isPaused"),
+                        #"HSET \#(controls) isPaused """#,
                     ] {
                         _ = try await server.command("DEL \(controls)")
                         #expect(try await !server.command(command).hasPrefix("-"), "\(command)")
                         skipped = registry.skippedRecords
-                        #expect(try await registry.scalingControls() == nil, "\(command)")
+                        // Not the same as that nobody has set anything: somebody may have paused scaling.
+                        #expect(try await registry.scalingControls(["isPaused"]) == nil, "\(command)")
                         #expect(registry.skippedRecords == skipped + 1, "\(command)")
-                        try await registry.setScalingControls("{}")
-                        #expect(try await registry.scalingControls() == "{}", "\(command)")
+                        try await registry.setScalingControl("isPaused", to: "true")
+                        #expect(
+                            try await registry.scalingControls(["isPaused"]) == ["isPaused": "true"], "\(command)")
                     }
+                    _ = try await server.command(#"HSET \#(controls) isPaused "\xff\xfe" a b"#)
+                    let damaged = try await registry.scalingControls(["isPaused", "usesForecast"])
+                    #expect(damaged?.count == 1 && damaged?["isPaused"].flatMap { Bool($0) } == nil)
 
                     let (leader, epoch) = ("\(Self.prefix)leader:g", "\(Self.prefix)epoch:g")
                     for commands in [

@@ -5,6 +5,7 @@ package import RelayCore
 ///
 ///     serving → draining   by an order to drain
 ///     draining → draining  by another order to drain: its deadline and its author count from then on
+///                          (the autoscaler's drain of an origin is a cordon, and has no deadline)
 ///     draining → serving   by an order to undrain from who may give it: an operator, or the autoscaler for its own drain
 ///     any → ending         the process goes down; nothing counts any more
 package struct DrainOrders: Sendable {
@@ -17,6 +18,7 @@ package struct DrainOrders: Sendable {
     /// Longest deadline; far more than any drain, and a number that clocks can hold.
     package static let longestDeadline = Duration.seconds(366 * 86_400)
 
+    private let role: NodeRole
     private var state = State.serving
     /// The wish that was heard last: it is read again with each renewal.
     private var heard: String?
@@ -26,6 +28,8 @@ package struct DrainOrders: Sendable {
         case nothing
         /// Drain, or go on draining with this deadline.
         case drain(Duration)
+        /// Take no new work; publishers and viewers stay until they leave by themselves.
+        case cordon
         case undrain
         /// Heard, and not followed.
         case refuse(Refusal)
@@ -38,7 +42,9 @@ package struct DrainOrders: Sendable {
         case ending = "the node is going down"
     }
 
-    package init() {}
+    /// - Parameter role: The node's. Publishers are never cut for the sake of scale-in, so that an origin is only cordoned by the
+    ///   autoscaler, whatever deadline the order has.
+    package init(role: NodeRole = .edge) { self.role = role }
 
     /// The order that the node follows; nil while it serves or goes down.
     package var following: DrainOrigin? {
@@ -61,6 +67,7 @@ package struct DrainOrders: Sendable {
             return .undrain
         }
         state = .draining(DrainOrigin(wish: wish.id, author: wish.author, epoch: wish.epoch))
+        if wish.isAutoscalers, role == .origin { return .cordon }
         return .drain(min(.milliseconds(max(0, milliseconds)), Self.longestDeadline))
     }
 

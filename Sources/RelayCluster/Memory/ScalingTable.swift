@@ -26,8 +26,8 @@ package struct ScalingTable: Sendable {
     private var epochs: [String: UInt64] = [:]
     /// See ``ScalingStore/announcedEvents()``.
     package private(set) var events: [String: String] = [:]
-    /// See ``ScalingStore/scalingControls()``.
-    package var controls: String?
+    /// See ``ScalingStore/scalingControls(_:)``.
+    package var controls: [String: String] = [:]
 
     /// Empty.
     package init() {}

@@ -8,8 +8,8 @@ package enum ScalingLimits {
     /// Longest announced event and its name, bytes.
     package static let longestEvent = 4_096
     package static let longestName = 128
-    /// Longest document of what operators have set, bytes.
-    package static let longestControls = 16_384
+    /// Longest value of what operators have set, bytes.
+    package static let longestControl = 64
     /// Events kept.
     package static let maximumEvents = 1_000
     /// Decisions of a tier's history, and how far back it reaches.
@@ -42,6 +42,14 @@ package enum ScalingLimits {
     package static func check(_ document: ScalingDocument, longest: Int, _ what: String) throws(RegistryError) {
         guard document.epoch <= highestEpoch else { throw .refused("epoch \(document.epoch) of \(what) is too high") }
         try check(document.json, longest: longest, what)
+    }
+
+    /// Refuses what operators must not set.
+    package static func check(control value: String, named name: String) throws(RegistryError) {
+        try check(name: name, "a control")
+        guard (1...longestControl).contains(value.utf8.count) else {
+            throw .refused("the control \(name) has 1 to \(longestControl) bytes")
+        }
     }
 
     /// Refuses names of events, groups and holders that are empty or too long.

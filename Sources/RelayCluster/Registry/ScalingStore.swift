@@ -20,12 +20,15 @@ package protocol ScalingStore: Sendable {
     /// Decisions of a tier's history, oldest first: the newest `limit` up to an instant (ms since 1970; nil = now).
     func decisions(of tier: NodeRole, until milliseconds: Int64?, limit: Int) async throws(RegistryError) -> [String]
 
-    /// Announced events by name, and what operators have set (nil = nothing); both JSON.
+    /// Announced events by name; JSON.
     func announcedEvents() async throws(RegistryError) -> [String: String]
     /// Adds, replaces, or takes away (nil). At most 1,000 are kept; more are refused.
     func announce(_ event: String?, named name: String) async throws(RegistryError)
-    func scalingControls() async throws(RegistryError) -> String?
-    func setScalingControls(_ document: String) async throws(RegistryError)
+    /// What operators have set, of these names; a name that nobody set is missing. nil when something stands there that cannot be
+    /// read, which is not the same as nothing.
+    func scalingControls(_ names: [String]) async throws(RegistryError) -> [String: String]?
+    /// Sets one and leaves the others as they are.
+    func setScalingControl(_ name: String, to value: String) async throws(RegistryError)
 
     /// Claims or renews the leadership of a group of autoscalers; outside Kubernetes. Not safe across a failover of the
     /// registry: two may believe to lead for as long as `ttl`.

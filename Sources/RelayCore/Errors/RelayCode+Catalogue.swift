@@ -164,7 +164,7 @@ extension RelayCode {
         .noCluster, .nodeNotFound, .noOrigin, .movedAway,
     ]
 
-    // MARK: 705x autoscaler
+    // MARK: 705x and 706x autoscaler
     package static let badEvent = RelayCode(
         7050, "The announced event is not possible.",
         hint: "Use a name of A-Z a-z 0-9 . _ -, an end after the start, and a peak of 0 or more.")
@@ -188,11 +188,25 @@ extension RelayCode {
     package static let learnedStateUnusable = RelayCode(
         7057, "What was learned of a tier's demand cannot be used; learning starts anew.",
         hint: "Nothing to do: until it knows the demand the autoscaler acts on what it sees.")
+    package static let scalingStoreAway = RelayCode(
+        7058, "The registry does not answer; nothing was changed.",
+        hint: "Try again soon; check the registry. Replicas stay as they are meanwhile.")
+    package static let scalingStoreRefused = RelayCode(
+        7059, "The registry refuses; nothing was changed.", hint: "Put right what it names, and try again.")
+    package static let badScalingQuery = RelayCode(
+        7060, "A question about scaling has a value that is not allowed.",
+        hint: "Use target or tier edge or origin, limit 1 to 2000, at in ms since 1970, on true or false.")
+    package static let tierOff = RelayCode(
+        7061, "This tier is off: no autoscaler decides on it.",
+        hint: "Set autoscaler.edge.mode or autoscaler.origin.mode to observe, up-only or on.")
+    package static let onlyAutoscaler = RelayCode(
+        7062, "This is an autoscaler, which has no such path: no nodes, streams or viewers.",
+        hint: "Ask the admin API of a node that was started as origin or edge.")
 
     /// Codes of the autoscaler.
     static let autoscaler: [RelayCode] = [
         .badEvent, .eventNotFound, .noDecision, .scalingDenied, .workloadMissing, .twoMasters, .platformAway,
-        .learnedStateUnusable,
+        .learnedStateUnusable, .scalingStoreAway, .scalingStoreRefused, .badScalingQuery, .tierOff, .onlyAutoscaler,
     ]
 
     /// Every code, for `relayctl explain` and the documentation.

@@ -88,10 +88,11 @@ enum AdminRoutes {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: data + Data("\n".utf8))))
     }
 
-    static func problem(_ code: RelayCode, _ status: HTTPResponse.Status) -> Response {
+    /// - Parameter message: Instead of the code's own words, where there are better ones.
+    static func problem(_ code: RelayCode, _ status: HTTPResponse.Status, message: String? = nil) -> Response {
         Response(
             status: status, headers: [.contentType: "application/problem+json", .cacheControl: "no-store"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: ProblemBody.json(code))))
+            body: ResponseBody(byteBuffer: ByteBuffer(string: ProblemBody.json(code, message: message))))
     }
 
     private static func text(

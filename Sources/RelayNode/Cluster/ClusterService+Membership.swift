@@ -229,6 +229,7 @@ extension ClusterService {
         switch action {
         case .nothing: break
         case .drain(let deadline): await beginDrain(within: deadline)
+        case .cordon: cordon()
         case .undrain: undrain()
         case .refuse(let refusal):
             logger.warning(
@@ -247,7 +248,8 @@ extension ClusterService {
     func beginDrain(within deadline: Duration) async {
         let until = MonotonicTime.now() + deadline
         let isNew = state.withLock { state in
-            let isNew = state.drain == nil
+            // On top of a cordon it is as new as without one.
+            let isNew = state.drain?.until == nil
             state.drain = DrainOrder(until: until)
             state.record.state = .draining
             return isNew
@@ -262,6 +264,21 @@ extension ClusterService {
         for hub in directory.all { hub.home.run { hub.sendPublisherAway(.draining, to: nil) } }
         children.goAway(deadline)
         later { await self.endDrain(at: until) }
+    }
+
+    /// No new work; publishers, children and viewers stay until they leave by themselves.
+    private func cordon() {
+        let isNew = state.withLock { state in
+            // The process may have begun to go down since the order was read.
+            guard state.drain == nil else { return false }
+            state.drain = DrainOrder(until: nil)
+            state.record.state = .draining
+            return true
+        }
+        guard isNew else { return }
+        lifecycle.beginDrain()
+        renewSoon()
+        tellOperators("drain", stream: nil, "\(me) takes no new work; publishers and viewers stay until they leave")
     }
 
     private func endDrain(at until: MonotonicTime) async {
@@ -284,8 +301,8 @@ extension ClusterService {
         tellOperators("undrain", stream: nil, "\(me) takes new work again")
     }
 
-    /// nil while the node does not drain.
+    /// nil while the node does not drain, and while it drains without a deadline.
     var drainSecondsLeft: Double? {
-        state.withLock { state in state.drain.map { max(0, ($0.until - .now()).seconds) } }
+        state.withLock { state in state.drain?.until.map { max(0, ($0 - .now()).seconds) } }
     }
 }

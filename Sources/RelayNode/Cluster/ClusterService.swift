@@ -61,11 +61,12 @@ final class ClusterService: Service, Sendable {
         var figures = ClusterFigures()
         // Drain
         var drain: DrainOrder?
-        var orders = DrainOrders()
+        var orders: DrainOrders
     }
 
     struct DrainOrder: Sendable {
-        var until: MonotonicTime
+        /// nil for a cordon: until the last has left.
+        var until: MonotonicTime?
     }
 
     /// - Throws: ``ConfigurationError``.
@@ -158,7 +159,7 @@ final class ClusterService: Service, Sendable {
                 budget: LookupBudget(
                     perNode: configuration.edge.lookupsPerSecond, perAddress: configuration.edge.lookupsPerAddress),
                 breakers: ParentBreakers(seed: UInt64.random(in: 0...UInt64.max)),
-                known: LastKnownLocations()))
+                known: LastKnownLocations(), orders: DrainOrders(role: role)))
         (jobs, jobSink) = AsyncStream.makeStream(of: (@Sendable () async -> Void).self)
         directory.join(observer: self, opener: self)
     }

@@ -40,13 +40,13 @@ extension MemoryRegistry: ScalingStore {
         }
     }
 
-    package func scalingControls() async throws(RegistryError) -> String? {
-        try callScaling { table, _, _ in table.controls }
+    package func scalingControls(_ names: [String]) async throws(RegistryError) -> [String: String]? {
+        try callScaling { table, _, _ in table.controls.filter { names.contains($0.key) } }
     }
 
-    package func setScalingControls(_ document: String) async throws(RegistryError) {
-        try ScalingLimits.check(document, longest: ScalingLimits.longestControls, "the controls")
-        try callScaling { table, _, _ in table.controls = document }
+    package func setScalingControl(_ name: String, to value: String) async throws(RegistryError) {
+        try ScalingLimits.check(control: value, named: name)
+        try callScaling { table, _, _ in table.controls[name] = value }
     }
 
     package func lead(_ group: String, as holder: String, ttl: Duration) async throws(RegistryError) -> Leadership {

@@ -78,12 +78,15 @@ struct CORSPolicy: Sendable {
 
 /// The JSON body of a refusal: `code`, `message`, `hint`.
 enum ProblemBody {
-    /// The texts are our own constants, so escaping quotes and backslashes is enough.
-    static func json(_ code: RelayCode) -> String {
+    /// The texts of codes are our own constants, so escaping quotes and backslashes is enough.
+    ///
+    /// - Parameter message: Instead of the code's own words; it may have been written elsewhere.
+    static func json(_ code: RelayCode, message: String? = nil) -> String {
         func quoted(_ text: String) -> String {
             "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
         }
+        let message = message.map { String($0.unicodeScalars.filter { $0.value >= 0x20 }) } ?? code.message
         return
-            "{\"code\":\(quoted(code.description)),\"message\":\(quoted(code.message)),\"hint\":\(quoted(code.hint))}\n"
+            "{\"code\":\(quoted(code.description)),\"message\":\(quoted(message)),\"hint\":\(quoted(code.hint))}\n"
     }
 }

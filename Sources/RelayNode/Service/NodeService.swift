@@ -56,9 +56,9 @@ package struct NodeService: Service {
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         admin = Application(
-            router: AdminRoutes.router(inspector),
-            configuration: ApplicationConfiguration(
-                address: .hostname(configuration.admin.host, port: configuration.admin.port), serverName: "edge-relay"),
+            router: AdminRoutes.router(inspector), server: SmallListener.server(configuration.limits),
+            configuration: SmallListener.configuration(
+                host: configuration.admin.host, port: configuration.admin.port, logger: quiet),
             onServerRunning: { channel in
                 guard let address = channel.localAddress else { return }
                 lifecycle.didBind("admin", to: RemoteText.describe(address))
@@ -66,7 +66,8 @@ package struct NodeService: Service {
             },
             logger: quiet)
         probe = ProbeListener.service(
-            configuration.probe, logger: logger, didBind: { lifecycle.didBind("probe", to: $0) }
+            configuration.probe, limits: configuration.limits, logger: logger,
+            didBind: { lifecycle.didBind("probe", to: $0) }
         ) { AdminRoutes.addProbes(to: $0, inspector) }
     }
 

@@ -9,8 +9,8 @@ enum ProbeListener {
     ///
     /// - Parameter add: Adds the routes; the same functions as those of the admin API.
     static func service(
-        _ probe: RelayConfiguration.Probe, logger: Logger, didBind: @escaping @Sendable (String) -> Void,
-        add: (Router<BasicRequestContext>) -> Void
+        _ probe: RelayConfiguration.Probe, limits: RelayConfiguration.Limits, logger: Logger,
+        didBind: @escaping @Sendable (String) -> Void, add: (Router<BasicRequestContext>) -> Void
     ) -> (any Service)? {
         guard !probe.host.isEmpty else { return nil }
         let router = Router()
@@ -19,9 +19,8 @@ enum ProbeListener {
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         return Application(
-            router: router,
-            configuration: ApplicationConfiguration(
-                address: .hostname(probe.host, port: probe.port), serverName: "edge-relay"),
+            router: router, server: SmallListener.server(limits),
+            configuration: SmallListener.configuration(host: probe.host, port: probe.port, logger: quiet),
             onServerRunning: { channel in
                 guard let address = channel.localAddress else { return }
                 let text = RemoteText.describe(address)

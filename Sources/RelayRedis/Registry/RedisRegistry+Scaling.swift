@@ -78,17 +78,22 @@ extension RedisRegistry: ScalingStore {
         guard try await call(.announce, [name, event ?? ""]).integer == 1 else { throw .tooManyEvents }
     }
 
-    package func scalingControls() async throws(RegistryError) -> String? {
-        guard let parts = try await call(.scalingControls, []).array, parts.count == 2, let damaged = parts[0].integer
+    package func scalingControls(_ names: [String]) async throws(RegistryError) -> [String: String]? {
+        guard let parts = try await call(.scalingControls, names).array, let damaged = parts.first?.integer,
+            parts.count == names.count + 1
         else { throw .badAnswer("the controls of scaling are none") }
-        countSkipped(damaged == 0 ? 0 : 1)
-        guard case .bytes = parts[1] else { return nil }
-        return json(parts[1], longest: ScalingLimits.longestControls)
+        guard damaged == 0 else {
+            countSkipped(1)
+            return nil
+        }
+        var controls: [String: String] = [:]
+        for (name, value) in zip(names, parts.dropFirst()) { controls[name] = value.text }
+        return controls
     }
 
-    package func setScalingControls(_ document: String) async throws(RegistryError) {
-        try ScalingLimits.check(document, longest: ScalingLimits.longestControls, "the controls")
-        _ = try await call(.setScalingControls, [document])
+    package func setScalingControl(_ name: String, to value: String) async throws(RegistryError) {
+        try ScalingLimits.check(control: value, named: name)
+        _ = try await call(.setScalingControl, [name, value])
     }
 
     package func lead(_ group: String, as holder: String, ttl: Duration) async throws(RegistryError) -> Leadership {

@@ -23,6 +23,7 @@ extension RedisScript {
         else
           redis.call('PEXPIRE', p .. 'report:' .. id, ttl)
         end
+        makeRoom(p .. 'nodes', 'zset')
         redis.call('ZADD', p .. 'nodes', 0, id)
         if news then tell('node ' .. id) end
         local wish = redis.pcall('GET', p .. 'wish:' .. id)
@@ -35,6 +36,7 @@ extension RedisScript {
         local id = ARGV[1]
         if get(p .. 'node:' .. id, 'token') ~= ARGV[2] then return 0 end
         redis.call('DEL', p .. 'node:' .. id, p .. 'report:' .. id)
+        makeRoom(p .. 'nodes', 'zset')
         redis.call('ZREM', p .. 'nodes', id)
         tell('node ' .. id)
         return 1
@@ -67,6 +69,8 @@ extension RedisScript {
 
     /// ARGV: where the page begins (`-` or `(name`), how many. → {last id or nil, entries}
     static let nodesText = """
+        -- Of another type until the next renewal.
+        if redis.call('TYPE', p .. 'nodes').ok ~= 'zset' then return {false, {}} end
         local ids = redis.call('ZRANGEBYLEX', p .. 'nodes', ARGV[1], '+', 'LIMIT', 0, ARGV[2])
         local found = {}
         for _, id in ipairs(ids) do
@@ -79,6 +83,7 @@ extension RedisScript {
     /// Takes away what nobody takes back: index entries of nodes that are gone, locations without a living owner for a day,
     /// holders that died. ARGV: index (`nodes`, `streams` or `holding`), where the page begins, how many. → last name or nil
     static let sweepText = """
+        makeRoom(p .. ARGV[1], 'zset')
         local names = redis.call('ZRANGEBYLEX', p .. ARGV[1], ARGV[2], '+', 'LIMIT', 0, ARGV[3])
         for _, name in ipairs(names) do
           if ARGV[1] == 'nodes' then

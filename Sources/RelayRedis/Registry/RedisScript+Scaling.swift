@@ -12,12 +12,6 @@ extension RedisScript {
         local fence = \(ScalingLimits.fence.wholeMilliseconds)
         local longestName = \(ScalingLimits.longestName)
 
-        -- Makes room for a value of a kind, where somebody wrote another.
-        local function makeRoom(key, wanted)
-          local kind = redis.call('TYPE', key).ok
-          if kind ~= wanted and kind ~= 'none' then redis.call('DEL', key) end
-        end
-
         -- A document's text and its epoch, or nil; and 1 where something stands that is none.
         local function document(key, most)
           if redis.call('EXISTS', key) == 0 then return nil, nil, 0 end
@@ -163,16 +157,31 @@ extension RedisScript {
         return 1
         """
 
-    /// → {damaged, document or nil}
+    /// ARGV: names. → {damaged, value or nil, …}
     static let scalingControlsText = """
-        local size = redis.pcall('STRLEN', p .. 'scaling:controls')
-        if type(size) ~= 'number' or size > \(ScalingLimits.longestControls) then return {1, false} end
-        return {0, size > 0 and redis.call('GET', p .. 'scaling:controls')}
+        local key, found = p .. 'scaling:controls', {0}
+        local kind = redis.call('TYPE', key).ok
+        if kind ~= 'hash' and kind ~= 'none' then found[1] = 1 end
+        for i, name in ipairs(ARGV) do
+          local value = false
+          if kind == 'hash' and redis.call('HEXISTS', key, name) == 1 then
+            local size = redis.call('HSTRLEN', key, name)
+            if size > 0 and size <= \(ScalingLimits.longestControl) then
+              value = redis.call('HGET', key, name)
+            else
+              found[1] = 1
+            end
+          end
+          found[i + 1] = value
+        end
+        return found
         """
 
-    /// ARGV: document.
-    static let setScalingControlsText = """
-        redis.call('SET', p .. 'scaling:controls', ARGV[1])
+    /// ARGV: name, value.
+    static let setScalingControlText = """
+        local key = p .. 'scaling:controls'
+        makeRoom(key, 'hash')
+        redis.call('HSET', key, ARGV[1], ARGV[2])
         return 1
         """
 

@@ -8,7 +8,7 @@ enum RedisScript: String, CaseIterable {
     case claim, restore, withdraw, locate, streams, prefer, hold
     case sweep
     case scalingState, storeScalingState, logDecision, currentDecisions, decisions
-    case announcedEvents, announce, scalingControls, setScalingControls, lead, resign
+    case announcedEvents, announce, scalingControls, setScalingControl, lead, resign
 
     /// The text that is loaded.
     var source: String {
@@ -33,7 +33,7 @@ enum RedisScript: String, CaseIterable {
         case .announcedEvents: Self.common + Self.scalingCommon + Self.announcedEventsText
         case .announce: Self.common + Self.scalingCommon + Self.announceText
         case .scalingControls: Self.common + Self.scalingCommon + Self.scalingControlsText
-        case .setScalingControls: Self.common + Self.scalingCommon + Self.setScalingControlsText
+        case .setScalingControl: Self.common + Self.scalingCommon + Self.setScalingControlText
         case .lead: Self.common + Self.scalingCommon + Self.leadText
         case .resign: Self.common + Self.scalingCommon + Self.resignText
         }
@@ -73,6 +73,12 @@ enum RedisScript: String, CaseIterable {
           local n = redis.pcall('HSTRLEN', key, field)
           if type(n) ~= 'number' or n == 0 or n > longest then return nil end
           return redis.call('HGET', key, field)
+        end
+
+        -- Makes room for a value of a kind, where somebody wrote another.
+        local function makeRoom(key, wanted)
+          local kind = redis.call('TYPE', key).ok
+          if kind ~= wanted and kind ~= 'none' then redis.call('DEL', key) end
         end
 
         -- What is left of a node's lease under this token, ms; nil when it is over. Without a TTL it is none.

@@ -132,15 +132,26 @@ extension RegistryContract {
 
     func scalingControls(_ findings: Findings) async throws {
         let store = try store()
-        findings.expect(try await store.scalingControls() == nil, "there are controls before the first")
-        try await store.setScalingControls(#"{"isPaused":true}"#)
-        try await store.setScalingControls(#"{"isPaused":false}"#)
-        findings.expect(try await store.scalingControls() == #"{"isPaused":false}"#, "the controls changed")
-        await refused("controls that are no JSON", findings) { try await store.setScalingControls("paused") }
-        await refused("controls that are too long", findings) {
-            try await store.setScalingControls(Self.document(of: ScalingLimits.longestControls + 1))
+        let names = ["isPaused", "usesForecast"]
+        findings.expect(try await store.scalingControls(names) == [:], "there are controls before the first")
+        try await store.setScalingControl("isPaused", to: "true")
+        try await store.setScalingControl("usesForecast", to: "false")
+        findings.expect(
+            try await store.scalingControls(names) == ["isPaused": "true", "usesForecast": "false"],
+            "one control is lost to another")
+        try await store.setScalingControl("isPaused", to: "ünpaused")
+        findings.expect(
+            try await store.scalingControls(names) == ["isPaused": "ünpaused", "usesForecast": "false"],
+            "the controls changed")
+        findings.expect(try await store.scalingControls(["other"]) == [:], "there is what nobody set")
+        await refused("a control without a name", findings) { try await store.setScalingControl("", to: "true") }
+        await refused("a control without a value", findings) { try await store.setScalingControl("isPaused", to: "") }
+        await refused("a control that is too long", findings) {
+            try await store.setScalingControl(
+                "isPaused", to: String(repeating: "x", count: ScalingLimits.longestControl + 1))
         }
-        findings.expect(try await store.scalingControls() == #"{"isPaused":false}"#, "refused controls stand")
+        findings.expect(
+            try await store.scalingControls(["isPaused"]) == ["isPaused": "ünpaused"], "refused controls stand")
     }
 
     func leading(_ findings: Findings) async throws {

@@ -36,14 +36,17 @@ package struct Table {
             })
     }
 
+    /// What a column that shrinks keeps before others are taken away.
+    static let narrowest = 12
+
     /// Takes columns away, in the order of these titles, until the rest fits a terminal of `width` columns without a
-    /// column that shrinks having to be narrower than 12.
+    /// column that shrinks having to be narrower than ``narrowest``.
     package mutating func leaveOut(_ titles: [String], toFit width: Int?) {
         guard let width else { return }
         for title in titles {
             let needed = columns.indices.map { index in
                 let natural = max(columns[index].title.utf8.count, rows.map { $0[index].text.utf8.count }.max() ?? 0)
-                return columns[index].shrinks ? min(natural, 12) : natural
+                return columns[index].shrinks ? min(natural, Self.narrowest) : natural
             }
             guard needed.reduce(0, +) + 2 * (columns.count - 1) > width else { return }
             guard let index = columns.firstIndex(where: { $0.title == title }) else { continue }

@@ -69,7 +69,8 @@ struct CrowdCommand: AsyncParsableCommand {
         }
         let best = cells.filter(\.isBest).count
         let tuned = cells.filter(\.isBetterThanTuned).count
-        print("\(best) of \(cells.count) cells: fewer than HPA and KPA, or none at all; \(tuned): fewer than a tuned HPA, too")
+        print("\(best) of \(cells.count) cells: fewer than HPA and KPA, or none at all")
+        print("\(tuned) of them: fewer than a tuned HPA, too")
     }
 }
 

@@ -70,6 +70,19 @@ struct DrainOrdersTests {
         #expect(orders.hear(wish("g"), now: .zero) == .undrain)
     }
 
+    @Test("the autoscaler's drain of an origin is a cordon; an operator's is not, also on top of it")
+    func cordon() {
+        var orders = DrainOrders(role: .origin)
+        #expect(orders.hear(wish("a", drain: 500, epoch: 7), now: .zero) == .cordon)
+        #expect(orders.following == DrainOrigin(wish: "a", author: "autoscaler", epoch: 7))
+        #expect(orders.hear(wish("b", epoch: 7), now: .zero) == .undrain)
+        #expect(orders.hear(wish("c", drain: 500, epoch: 7), now: .zero) == .cordon)
+        #expect(orders.hear(wish("d", drain: 900), now: .zero) == .drain(.milliseconds(900)))
+        #expect(orders.hear(wish("e", drain: 500, epoch: 7), now: .zero) == .refuse(.operatorsDrain))
+        var edge = DrainOrders(role: .edge)
+        #expect(edge.hear(wish("a", drain: 500, epoch: 7), now: .zero) == .drain(.milliseconds(500)))
+    }
+
     @Test("a node that goes down listens to nobody")
     func ending() {
         var orders = DrainOrders()

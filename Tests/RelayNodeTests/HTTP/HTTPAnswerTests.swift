@@ -92,4 +92,10 @@ import Testing
             #expect(headers.contains("Server: edge-relay"))
         }
     }
+
+    @Test func `words from elsewhere stand in a problem as JSON`() throws {
+        let json = ProblemBody.json(.scalingStoreRefused, message: "no\n\"room\"")
+        #expect(json.contains(#""code":"RLY-7059","message":"no\"room\"","hint":"#), "\(json)")
+        #expect(ProblemBody.json(.tierOff).contains(RelayCode.tierOff.message))
+    }
 }

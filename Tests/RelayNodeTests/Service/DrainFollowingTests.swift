@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import RelayCluster
 import RelayCore
 import RelayTestKit
@@ -85,6 +86,52 @@ import Testing
             #expect(!inspector.isReady)
             try await cluster.order(wish("d", drain: nil), of: cluster.me)
             try await soon("it serves again") { try await record(cluster)?.state == .serving }
+        }
+    }
+
+    @Test func `the autoscaler's drain lets an origin's publishers stay, and an operator's on top of it does not`()
+        async throws
+    {
+        try await withOrigin { cluster, inspector in
+            let fanout = cluster.fanouts[0]
+            let connection = TestPublisher()
+            func publish(_ name: String, id: UInt64) async throws -> PublishRoute {
+                let publisher = Publisher(
+                    id: id, connection: connection, loop: fanout.loop, remote: "192.0.2.1:1", encoder: nil)
+                return try await cluster.publish(try StreamName(path: name), publisher, on: fanout).get()
+            }
+            func endings() async throws -> [RelayCode] { try await fanout.loop.submit { connection.endings }.get() }
+            guard case .here(let hub, .live) = try await publish("live/one", id: 1) else { throw NoCluster() }
+            try await cluster.registry.wish(wish("a", drain: 0, epoch: 7), for: cluster.me)
+            try await soon("it is cordoned") { try await record(cluster)?.state == .draining }
+            #expect(!inspector.isReady)
+            #expect(cluster.drainSecondsLeft == nil)
+            guard case .refused(.draining) = try await publish("live/two", id: 2) else {
+                Issue.record("it takes a new publisher")
+                return
+            }
+            #expect(try await endings().isEmpty)
+            let isHere = try await fanout.loop.submit { hub.hasPublisher }.get()
+            #expect(isHere)
+            try await cluster.order(wish("b", drain: 60_000), of: cluster.me)
+            try await soon("the publisher is sent away") { try await endings() == [.draining] }
+            #expect(cluster.drainSecondsLeft != nil)
+            try await cluster.order(wish("c", drain: nil), of: cluster.me)
+            try await soon("it serves again") { try await record(cluster)?.state == .serving }
+        }
+    }
+
+    @Test func `a cordon is taken back, and does not outlive the end of the process`() async throws {
+        try await withOrigin { cluster, inspector in
+            try await cluster.registry.wish(wish("a", drain: 60_000, epoch: 7), for: cluster.me)
+            try await soon("it is cordoned") { try await record(cluster)?.state == .draining }
+            try await cluster.registry.wish(wish("b", drain: nil, epoch: 7), for: cluster.me)
+            try await soon("it serves again") { try await record(cluster)?.state == .serving }
+            #expect(inspector.isReady)
+            try await cluster.registry.wish(wish("c", drain: 60_000, epoch: 7), for: cluster.me)
+            try await soon("it is cordoned again") { try await record(cluster)?.state == .draining }
+            await cluster.drainForGood(within: .seconds(60))
+            #expect(cluster.drainSecondsLeft != nil)
         }
     }
 

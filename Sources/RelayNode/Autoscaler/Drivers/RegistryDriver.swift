@@ -8,6 +8,8 @@ import Synchronization
 ///
 /// In `export` the count asked for last is what the platform is believed to follow; in `dry` it is the number of nodes that live.
 final class RegistryDriver: ScalingDriver {
+    static let exportName = "export"
+
     let name: String
     private let keepsWanted: Bool
     private let minimum: [NodeRole: Int]
@@ -20,7 +22,7 @@ final class RegistryDriver: ScalingDriver {
     /// - Parameter minimum: Fewest nodes of each tier. As long as none has reported, this many are believed to be wanted: whoever
     ///   follows the exported count must not be told 0.
     init(isExport: Bool, minimum: [NodeRole: Int]) {
-        name = isExport ? "export" : "dry"
+        name = isExport ? Self.exportName : "dry"
         keepsWanted = isExport
         self.minimum = minimum
     }
@@ -28,6 +30,14 @@ final class RegistryDriver: ScalingDriver {
     /// The nodes as they were just read.
     func see(_ nodes: [NodeEntry]) {
         state.withLock { $0.nodes = Dictionary(grouping: nodes, by: \.record.role) }
+    }
+
+    /// While another leads, its decisions say what the platform was told; with them, this process goes on when it leads.
+    func follow(_ stored: [NodeRole: StoredDecision], now: MonotonicTime) {
+        guard keepsWanted else { return }
+        state.withLock { state in
+            for (tier, decision) in stored { state.wanted[tier] = decision.wanted(at: now) ?? state.wanted[tier] }
+        }
     }
 
     func run() async {}

@@ -25,10 +25,12 @@ final class RegistryLeaderElection: LeaderElection {
     private let identity: String
     private let logger: Logger
 
+    /// - Parameter identity: The node's name; what makes it unique to this life of the process is added, so that two processes of
+    ///   one name never both lead.
     init(store: any ScalingStore, group: String, identity: String, logger: Logger) {
         self.store = store
         self.group = group
-        self.identity = identity
+        self.identity = identity + "_" + String(UInt64.random(in: .min ... .max), radix: 16)
         self.logger = logger
     }
 

@@ -26,7 +26,7 @@ enum AutoscaleRoutes {
             guard let tier = NodeRole(rawValue: query["tier"].map(String.init) ?? "edge"), tier != .standalone,
                 let limit = Int(query["limit"].map(String.init) ?? "\(query["at"] == nil ? defaultLimit : 1)"),
                 (1...maximumLimit).contains(limit), query["at"].map({ Int64($0) != nil }) ?? true
-            else { return AdminRoutes.problem(.badQuery, .badRequest) }
+            else { return AdminRoutes.problem(.badScalingQuery, .badRequest) }
             return await asking { () async throws(RegistryError) in
                 let documents = try await store.decisions(
                     of: tier, until: query["at"].flatMap { Int64($0) }, limit: limit)
@@ -49,9 +49,11 @@ enum AutoscaleRoutes {
         router.put("v1/autoscale/events/:name") { request, context in
             guard let name = context.parameters.get("name"), isEventName(name),
                 let body = try? await request.body.collect(upTo: maximumBody),
-                var event = try? JSONDecoder().decode(AnnouncedEvent.self, from: Data(body.readableBytesView)),
-                isPossible(event)
+                var event = try? JSONDecoder().decode(AnnouncedEvent.self, from: Data(body.readableBytesView))
             else { return AdminRoutes.problem(.badEvent, .badRequest) }
+            if let mistake = mistake(of: event) {
+                return AdminRoutes.problem(.badEvent, .badRequest, message: mistake)
+            }
             event.name = name
             guard let data = try? JSONEncoder().encode(event) else {
                 return AdminRoutes.problem(.badEvent, .badRequest)
@@ -80,31 +82,38 @@ enum AutoscaleRoutes {
         (1...64).contains(name.utf8.count) && name.utf8.allSatisfy(ConfigurationKey.isNameByte)
     }
 
-    private static func isPossible(_ event: AnnouncedEvent) -> Bool {
-        event.tier != .standalone && event.startMilliseconds >= 0 && event.startMilliseconds < event.endMilliseconds
-            && event.endMilliseconds < 1 << 50 && (0...maximumPeak).contains(event.peak)
-            && (0...86_400).contains(event.rampSeconds)
+    /// Longest ramp, s: a day.
+    static let maximumRamp = 86_400.0
+
+    /// What is not possible of an event; nil when all of it is.
+    static func mistake(of event: AnnouncedEvent) -> String? {
+        if event.tier == .standalone { return "The tier of the event is to be edge or origin." }
+        guard event.startMilliseconds >= 0, event.startMilliseconds < event.endMilliseconds,
+            event.endMilliseconds < 1 << 50
+        else { return "The event is to end after its start." }
+        guard (0...maximumPeak).contains(event.peak) else { return "The peak of the event is to be 0 to 10000000000." }
+        guard (0...maximumRamp).contains(event.rampSeconds) else {
+            return "The ramp of the event is to be 0 to 86400 s (24 h)."
+        }
+        return nil
     }
 
     // MARK: Controls
 
     private static func addControls(to router: Router<BasicRequestContext>, _ store: any ScalingStore) {
-        @Sendable func change(_ change: @escaping @Sendable (inout ScalingControls) -> Void) async -> Response {
+        @Sendable func change(_ control: Control, _ value: Bool) async -> Response {
             await asking { () async throws(RegistryError) in
-                var controls = try await controls(store)
-                change(&controls)
-                let data = (try? JSONEncoder().encode(controls)) ?? Data()
-                try await store.setScalingControls(String(decoding: data, as: UTF8.self))
-                return AdminRoutes.json(controls)
+                try await store.setScalingControl(control.rawValue, to: "\(value)")
+                return AdminRoutes.json(try await controls(store, last: nil))
             }
         }
-        router.post("v1/autoscale/pause") { _, _ in await change { $0.isPaused = true } }
-        router.post("v1/autoscale/resume") { _, _ in await change { $0.isPaused = false } }
+        router.post("v1/autoscale/pause") { _, _ in await change(.isPaused, true) }
+        router.post("v1/autoscale/resume") { _, _ in await change(.isPaused, false) }
         router.post("v1/autoscale/forecast") { request, _ in
             guard let word = request.uri.queryParameters["on"], let isOn = Bool(String(word)) else {
-                return AdminRoutes.problem(.badQuery, .badRequest)
+                return AdminRoutes.problem(.badScalingQuery, .badRequest)
             }
-            return await change { $0.usesForecast = isOn }
+            return await change(.usesForecast, isOn)
         }
     }
 
@@ -112,22 +121,46 @@ enum AutoscaleRoutes {
 
     static func events(_ store: any ScalingStore) async throws(RegistryError) -> [AnnouncedEvent] {
         try await store.announcedEvents().compactMap { name, json in
-            guard var event = try? JSONDecoder().decode(AnnouncedEvent.self, from: Data(json.utf8)), isPossible(event)
+            guard var event = try? JSONDecoder().decode(AnnouncedEvent.self, from: Data(json.utf8)),
+                mistake(of: event) == nil
             else { return nil }
             event.name = name
             return event
         }.sorted { ($0.startMilliseconds, $0.name) < ($1.startMilliseconds, $1.name) }
     }
 
-    /// What operators have set; the defaults when it is not there or cannot be read.
-    static func controls(_ store: any ScalingStore) async throws(RegistryError) -> ScalingControls {
-        guard let json = try await store.scalingControls() else { return ScalingControls() }
-        return (try? JSONDecoder().decode(ScalingControls.self, from: Data(json.utf8))) ?? ScalingControls()
+    /// What operators can set, by the names that the store has for it.
+    enum Control: String, CaseIterable {
+        case isPaused, usesForecast
+    }
+
+    /// What operators have set, and the defaults of what they have not.
+    ///
+    /// - Parameter last: What was read last, which stands for what cannot be read now. Without it, scaling is paused then: somebody
+    ///   may have wanted that.
+    static func controls(
+        _ store: any ScalingStore, last: ScalingControls?
+    ) async throws(RegistryError) -> ScalingControls {
+        controls(of: try await store.scalingControls(Control.allCases.map(\.rawValue)), last: last)
+    }
+
+    /// - Parameter values: As the store has them; nil when they cannot be read.
+    static func controls(of values: [String: String]?, last: ScalingControls?) -> ScalingControls {
+        var unreadable = ScalingControls()
+        unreadable.isPaused = true
+        let fallback = last ?? unreadable
+        guard let values else { return fallback }
+        var controls = ScalingControls()
+        if let text = values[Control.isPaused.rawValue] { controls.isPaused = Bool(text) ?? fallback.isPaused }
+        if let text = values[Control.usesForecast.rawValue] {
+            controls.usesForecast = Bool(text) ?? fallback.usesForecast
+        }
+        return controls
     }
 
     private static func status(_ store: any ScalingStore) async throws(RegistryError) -> AutoscaleStatus {
         let documents = try await store.currentDecisions()
-        let controls = try await controls(store)
+        let controls = try await controls(store, last: nil)
         let records = documents.compactMap { entry in
             ScalingRecord.parse(entry.document.json).map { (record: $0, age: entry.ageMilliseconds) }
         }
@@ -141,7 +174,10 @@ enum AutoscaleRoutes {
 
     private static func asking(_ work: () async throws(RegistryError) -> Response) async -> Response {
         do throws(RegistryError) { return try await work() } catch {
-            return AdminRoutes.problem(.registryAway, .serviceUnavailable)
+            guard case .refused(let text) = error else {
+                return AdminRoutes.problem(.scalingStoreAway, .serviceUnavailable)
+            }
+            return AdminRoutes.problem(.scalingStoreRefused, .conflict, message: "Refused: \(text).")
         }
     }
 }

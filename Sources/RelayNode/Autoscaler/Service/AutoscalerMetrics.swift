@@ -11,6 +11,26 @@ enum AutoscalerMetrics {
         var ticks: UInt64
         var tickSeconds: Double
         var failures: [String: UInt64]
+        var counters = ScalingCounters()
+    }
+
+    /// What the decision core counts, per tier, since start.
+    private static var counters: [(name: String, help: String, path: KeyPath<ScalingCounters, UInt64>)] {
+        [
+            ("scale_outs", "Larger replica counts decided on.", \.scaleOuts),
+            ("scale_ins", "Smaller replica counts decided on.", \.scaleIns),
+            ("drains", "Nodes ordered to drain.", \.drains),
+            ("undrains", "Drains taken back.", \.undrains),
+            (
+                "victim_mismatches", "Scale-ins put off because the platform would have taken other pods.",
+                \.victimMismatches
+            ),
+            ("wrong_victims", "Pods that the platform took although they were not drained.", \.wrongVictims),
+            ("quarantined_reports", "Reports left out because their figures are impossible.", \.quarantinedReports),
+            ("manual_overrides", "Replica counts that somebody else set.", \.manualOverrides),
+            ("panics", "Times that demand ran ahead of capacity.", \.panics),
+            ("cliffs", "Times that the guard against sudden falls stopped scale-in.", \.cliffs),
+        ]
     }
 
     static func render(
@@ -59,6 +79,11 @@ enum AutoscalerMetrics {
             "relay_autoscaler_overloaded_minutes", "gauge", "Minutes of the last 24 h with more demand than capacity.",
             each { $0.decision?.accuracy?.overloadedMinutes.description })
         writer.family("relay_autoscaler_ticks_total", "counter", "Decisions made.", each { String($0.ticks) })
+        for counter in counters {
+            writer.family(
+                "relay_autoscaler_\(counter.name)_total", "counter", counter.help,
+                each { String($0.counters[keyPath: counter.path]) })
+        }
         writer.family(
             "relay_autoscaler_tick_seconds", "gauge", "How long the last tick took, calls included.",
             each { $0.tickSeconds.description })

@@ -22,11 +22,19 @@ package final class AutoscalerService: Service {
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     private let registryHealth = Mutex(RegistryHealth())
+    private let followed = Mutex(Followed())
 
     private struct RegistryHealth {
         var isUp = false
         var isTold = false
         var nodes = 0
+    }
+
+    /// What the leader decided, as it was read last.
+    private struct Followed {
+        var decisions: [NodeRole: StoredDecision] = [:]
+        /// The epoch that this process leads in, once the former leader's decisions were taken over; nil while another leads.
+        var ledIn: UInt64?
     }
 
     /// - Throws: ``ConfigurationError`` when the configuration does not do for an autoscaler.
@@ -103,8 +111,12 @@ package final class AutoscalerService: Service {
     package func run(signals: Bool) async throws {
         var list: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: admin())]
         if let probe = ProbeListener.service(
-            configuration.probe, logger: logger, didBind: { self.lifecycle.didBind("probe", to: $0) },
-            add: { self.addProbes(to: $0) })
+            configuration.probe, limits: configuration.limits, logger: logger,
+            didBind: { self.lifecycle.didBind("probe", to: $0) },
+            add: { router in
+                self.addProbes(to: router)
+                Self.addStranger(to: router)
+            })
         {
             list.append(.init(service: probe))
         }
@@ -128,17 +140,15 @@ package final class AutoscalerService: Service {
             await withDiscardingTaskGroup { tasks in
                 tasks.addTask { await service.registry.run() }
                 tasks.addTask { await service.driver.run() }
-                let loop = Task {
-                    await withDiscardingTaskGroup { inner in
-                        inner.addTask { await service.election.run() }
-                        inner.addTask { await service.tick() }
-                    }
-                }
+                let election = Task { await service.election.run() }
+                let loop = Task { await service.tick() }
                 try? await gracefulShutdown()
-                // Leadership is given up while the registry and the platform can still be told.
+                // A tick under way ends before leadership is given up, while the registry and the platform can still be told.
                 service.lifecycle.beginDrain()
                 loop.cancel()
                 await loop.value
+                election.cancel()
+                await election.value
                 tasks.cancelAll()
             }
         }
@@ -155,11 +165,8 @@ package final class AutoscalerService: Service {
         var news = OperatorNews()
         var next = ContinuousClock.now
         while !Task.isCancelled {
-            let nodes = await look(&news)
-            let standing = election.standing
-            for runner in runners where !Task.isCancelled {
-                await runner.tick(nodes: nodes, news: news, standing: standing)
-            }
+            // A task of its own: cancelled, its calls would fail half-way. After the action under way it does nothing more.
+            news = await Task { [news] in await self.tick(news) }.value
             lifecycle.didStart()
             // A tick that took long delays the next one; it is not made up for.
             next = max(next + configuration.autoscaler.interval, .now)
@@ -167,14 +174,30 @@ package final class AutoscalerService: Service {
         }
     }
 
+    private func tick(_ last: OperatorNews) async -> OperatorNews {
+        var news = last
+        let nodes = await look(&news, election.standing)
+        var standing = election.standing
+        // Leadership that came here since then is taken up by the next tick, which knows what the platform was told.
+        let isTakenOver = followed.withLock { $0.ledIn == standing.epoch }
+        if driver is RegistryDriver, !isTakenOver { standing.isLeader = false }
+        for runner in runners where lifecycle.state != .draining {
+            await runner.tick(nodes: nodes, news: news, standing: standing) { decidedIn in
+                let now = self.election.standing
+                return now.isLeader && now.epoch == decidedIn.epoch && self.lifecycle.state != .draining
+            }
+        }
+        return news
+    }
+
     /// The registry's part of a tick's observations; nil when it is away.
-    private func look(_ news: inout OperatorNews) async -> [NodeEntry]? {
+    private func look(_ news: inout OperatorNews, _ standing: LeaderStanding) async -> [NodeEntry]? {
         do throws(RegistryError) {
             let nodes = try await registry.nodes()
             (driver as? RegistryDriver)?.see(nodes)
             // What operators said last counts until it can be read again.
-            news.events = try await AutoscaleRoutes.events(registry)
-            news.controls = try await AutoscaleRoutes.controls(registry)
+            try await news.read(registry, isLeader: standing.isLeader, wallMilliseconds: WallClock.milliseconds)
+            try await follow(standing)
             let wasDown = registryHealth.withLock { health in
                 defer { (health.isUp, health.isTold, health.nodes) = (true, false, nodes.count) }
                 return health.isTold
@@ -198,19 +221,29 @@ package final class AutoscalerService: Service {
         }
     }
 
+    /// Reads what the leader decided, while that is another; and once more when leadership comes here.
+    private func follow(_ standing: LeaderStanding) async throws(RegistryError) {
+        guard followed.withLock({ !standing.isLeader || $0.ledIn != standing.epoch }) else { return }
+        let now = MonotonicTime.now()
+        let stored = try await StoredDecision.read(registry, now: now)
+        (driver as? RegistryDriver)?.follow(stored, now: now)
+        followed.withLock { ($0.decisions, $0.ledIn) = (stored, standing.isLeader ? standing.epoch : nil) }
+    }
+
     // MARK: Routes
 
     private func admin() -> any Service {
         let router = Router()
         addProbes(to: router)
         AutoscaleRoutes.add(to: router, store: registry)
+        Self.addStranger(to: router)
         router.get("**") { _, _ in AdminRoutes.problem(.noSuchPath, .notFound) }
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         return Application(
-            router: router,
-            configuration: ApplicationConfiguration(
-                address: .hostname(configuration.admin.host, port: configuration.admin.port), serverName: "edge-relay"),
+            router: router, server: SmallListener.server(configuration.limits),
+            configuration: SmallListener.configuration(
+                host: configuration.admin.host, port: configuration.admin.port, logger: quiet),
             onServerRunning: { [logger, lifecycle] channel in
                 guard let address = channel.localAddress else { return }
                 lifecycle.didBind("admin", to: RemoteText.describe(address))
@@ -227,25 +260,39 @@ package final class AutoscalerService: Service {
         router.get("v1/desired") { [self] request, _ in
             guard let tier = NodeRole(rawValue: request.uri.queryParameters["target"].map(String.init) ?? "edge"),
                 let runner = runners.first(where: { $0.settings.tier == tier })
-            else { return AdminRoutes.problem(.badQuery, .badRequest) }
+            else { return problem(ofTarget: request.uri.queryParameters["target"].map(String.init)) }
             guard let answer = desired(runner) else { return AdminRoutes.problem(.noDecision, .serviceUnavailable) }
             return AdminRoutes.json(answer)
         }
     }
 
-    /// What a decision was made without: then it is no word on what is needed.
-    private static let blind: Set<String> = ["redis_down", "stale_metrics"]
+    /// A tier that is off is no mistake of the question.
+    private func problem(ofTarget target: String?) -> Response {
+        let tier = NodeRole(rawValue: target ?? "edge")
+        return tier == .edge || tier == .origin
+            ? AdminRoutes.problem(.tierOff, .notFound) : AdminRoutes.problem(.badScalingQuery, .badRequest)
+    }
 
-    /// nil when the newest decision is older than three ticks, or was made without knowing the load.
-    private func desired(_ runner: TierRunner) -> DesiredReplicas? {
-        let view = runner.view
-        guard let decision = view.last, let at = view.lastAt, registryHealth.withLock(\.isUp) else { return nil }
-        let age = MonotonicTime.now() - at
-        guard age <= configuration.autoscaler.interval * 3 + .seconds(5), !Self.blind.contains(decision.reason) else {
-            return nil
+    /// Whoever asks an autoscaler for what only nodes have is told what it is.
+    private static func addStranger(to router: Router<BasicRequestContext>) {
+        for method in [HTTPRequest.Method.get, .post, .put, .delete] {
+            router.on("v1/**", method: method) { _, _ in AdminRoutes.problem(.onlyAutoscaler, .notFound) }
         }
-        return DesiredReplicas(
-            target: decision.tier, desired: decision.target, ageSeconds: age.seconds, reason: decision.reason)
+    }
+
+    /// The own decision while this process leads, else the leader's: two that are asked must not say two things.
+    ///
+    /// nil when it is older than three ticks, or was made without knowing the load.
+    private func desired(_ runner: TierRunner) -> DesiredReplicas? {
+        guard registryHealth.withLock(\.isUp) else { return nil }
+        let view = runner.view
+        let now = MonotonicTime.now()
+        let limit = configuration.autoscaler.interval * 3 + .seconds(5)
+        if election.standing.isLeader, view.lastIsLeaders, let decision = view.last, let at = view.lastAt {
+            return DesiredReplicas(decision, isPaused: view.isPaused, age: now - at, limit: limit)
+        }
+        guard let stored = followed.withLock({ $0.decisions[runner.settings.tier] }) else { return nil }
+        return DesiredReplicas(stored.decision, isPaused: view.isPaused, age: stored.age(at: now), limit: limit)
     }
 
     private func metrics() -> String {
@@ -254,7 +301,8 @@ package final class AutoscalerService: Service {
                 let view = runner.view
                 return AutoscalerMetrics.Tier(
                     tier: runner.settings.tier, desired: desired(runner)?.desired, decision: view.last,
-                    ticks: view.ticks, tickSeconds: view.tickSeconds, failures: view.failures)
+                    ticks: view.ticks, tickSeconds: view.tickSeconds, failures: view.failures,
+                    counters: view.scaling?.counters ?? ScalingCounters())
             }, isLeader: election.standing.isLeader, epoch: election.standing.epoch,
             isRegistryUp: registryHealth.withLock(\.isUp), nodes: registryHealth.withLock(\.nodes),
             process: .read())

@@ -1,4 +1,5 @@
 import Foundation
+import RelayCluster
 import RelayScaling
 
 /// What the registry's store holds of a decision: the decision, and who made it how.
@@ -7,15 +8,56 @@ struct ScalingRecord: Codable {
     var driver: String
     var decision: Decision
 
-    var json: String? {
+    /// How many needs, and nodes of each action, are kept when a record is too long; fewer and fewer until it fits.
+    private static let cuts = [1_000, 250, 50, 10, 0]
+
+    /// - Parameter longest: What the store takes, bytes; what does not fit is left out, and a block says so.
+    func json(longest: Int = ScalingLimits.longestDecision) -> String? {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) }
+        var record = self
+        var data = try? encoder.encode(record)
+        for most in Self.cuts {
+            guard let length = data?.count, length > longest else { break }
+            record.decision = decision.cut(to: most)
+            data = try? encoder.encode(record)
+        }
+        return data.map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// nil when it is not one, or of another version.
     static func parse(_ json: String) -> ScalingRecord? {
         try? JSONDecoder().decode(ScalingRecord.self, from: Data(json.utf8))
+    }
+}
+
+extension Decision {
+    /// Longest text of a need or a block in a decision that was cut, characters, and most blocks.
+    private static let longestText = 512
+    private static let mostBlocks = 32
+
+    /// The same with fewer details: the largest needs, and the first nodes of each action.
+    fileprivate func cut(to most: Int) -> Decision {
+        var cut = self
+        cut.needs = needs.prefix(most).map { need in
+            Need(name: need.name, nodes: need.nodes, text: String(need.text.prefix(Self.longestText)))
+        }
+        cut.blocks = blocks.prefix(Self.mostBlocks).map { block in
+            Block(code: block.code, text: String(block.text.prefix(Self.longestText)))
+        }
+        cut.blocks.append(
+            Block(
+                code: "record_cut",
+                text: "too long to be kept: of \(needs.count) needs and the nodes of each action, \(most) are shown"))
+        cut.actions = actions.map { action -> ScalingAction in
+            switch action {
+            case .scale: action
+            case .drain(let nodes, let deadline): .drain(Array(nodes.prefix(most)), deadline: deadline)
+            case .undrain(let nodes): .undrain(Array(nodes.prefix(most)))
+            case .mark(let costs): .mark(Array(costs.prefix(most)))
+            }
+        }
+        return cut
     }
 }
 
@@ -61,14 +103,15 @@ struct LearnedDocument: Codable {
         }
         guard document.version == currentVersion else { throw .otherVersion(document.version) }
         guard fnv1a(document.learned.utf8) == document.checksum else { throw .damaged }
-        guard let learned = try? decoder.decode(LearnedState.self, from: Data(document.learned.utf8)) else {
+        guard let learned = try? decoder.decode(LearnedState.self, from: Data(document.learned.utf8)), learned.isSound
+        else {
             throw .unreadable
         }
         return learned
     }
 
     /// Fowler, Noll and Vo's hash, variant 1a: the offset basis and prime of 64 bits.
-    private static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
+    static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
         bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }

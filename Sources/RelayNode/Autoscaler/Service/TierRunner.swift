@@ -21,17 +21,30 @@ final class TierRunner: Sendable {
 
     struct State: Sendable {
         var scaling: ScalingState?
-        var wasLeader = false
+        /// The epoch that this process led in at the last tick; nil when it did not.
+        var ledIn: UInt64?
+        /// Whether what former leaders learned was read since then, or found not to be there.
+        var isLoaded = false
+        /// Whether it was proven that everything is allowed and nobody else scales the workload.
+        var isProven = false
+        var isPaused = false
+        /// When the state was stored last, and whether something is under way that the store does not know.
         var savedAt: MonotonicTime?
+        var isUnsaved = false
         var keptAt: MonotonicTime?
         var checkedAt: MonotonicTime?
         var standingProblem: PlatformProblem?
         var toldProblem: String?
         var last: Decision?
+        /// Whether it was made as the leader.
+        var lastIsLeaders = false
         var lastAt: MonotonicTime?
         var ticks: UInt64 = 0
         var tickSeconds = 0.0
         var failures: [String: UInt64] = [:]
+        /// The later epoch that wrote where this leader would have; nil when none did.
+        var fencedBy: UInt64?
+        var toldFenceAt: MonotonicTime?
     }
 
     private let state = Mutex(State())
@@ -52,15 +65,21 @@ final class TierRunner: Sendable {
 
     /// One tick. Ticks of one tier never overlap.
     ///
-    /// - Parameter nodes: All nodes of the registry; nil when it did not answer.
-    func tick(nodes: [NodeEntry]?, news: OperatorNews, standing: LeaderStanding) async {
+    /// - Parameters:
+    ///   - nodes: All nodes of the registry; nil when it did not answer.
+    ///   - standing: In which it decides.
+    ///   - mayAct: Asked before each action, since a tick may take longer than a lease: whether that standing still holds.
+    func tick(
+        nodes: [NodeEntry]?, news: OperatorNews, standing: LeaderStanding,
+        mayAct: @Sendable (LeaderStanding) -> Bool = { _ in true }
+    ) async {
         let began = MonotonicTime.now()
         await takeOver(standing)
         let workload: WorkloadStatus?
         var problem = await check()
         do throws(PlatformProblem) { workload = try await driver.observe(settings.tier) } catch {
             workload = nil
-            problem = error
+            problem = Self.graver(of: problem, error)
         }
         var observations = ScalingObservations(
             registry: nodes.map { .nodes($0.filter { $0.record.role == settings.tier }) } ?? .away,
@@ -68,36 +87,51 @@ final class TierRunner: Sendable {
         observations.platformProblem = problem
         observations.events = news.events.filter { $0.tier == settings.tier }
         observations.controls = news.controls
-        observations.isLeader = standing.isLeader
+        // Before permissions and other masters were looked for, it only decides.
+        observations.isLeader = standing.isLeader && state.withLock(\.isProven)
         observations.epoch = standing.epoch
         let now = MonotonicTime.now()
         let (decision, before) = state.withLock { state in
             // Taken out, so that a day of history is not copied each tick.
             var scaling = state.scaling.take() ?? ScalingState(learned: nil)
-            let decision = Autoscaler.decide(&scaling, observations, settings, now: now)
+            var decision = Autoscaler.decide(&scaling, observations, settings, now: now)
+            if standing.isLeader, let later = state.fencedBy {
+                decision.blocks.append(.init(code: "fenced", text: Self.fence(standing.epoch, by: later)))
+            }
             state.scaling = scaling
             let before = state.last
             state.last = decision
+            state.lastIsLeaders = standing.isLeader
             state.lastAt = now
+            state.isPaused = news.controls.isPaused
             state.ticks &+= 1
             return (decision, before)
         }
         tell(decision, before: before, problem: problem)
-        let failure = await perform(decision, standing)
+        let failure = await perform(decision, standing, mayAct)
+        // First what is under way: a decision that cannot be written down must not keep the next leader from knowing it.
+        await save(standing, isUrgent: !decision.actions.isEmpty)
         await write(decision, isNews: isNews(decision, before) || failure != nil, standing)
         state.withLock { $0.tickSeconds = (MonotonicTime.now() - began).seconds }
     }
 
     // MARK: Leadership
 
-    /// What the last leader learned is taken over, at start and whenever leadership comes here.
+    /// What the last leader learned is taken over, at start and whenever leadership comes here. Where it cannot be read, the next
+    /// tick tries again, and until then it is not overwritten.
     private func takeOver(_ standing: LeaderStanding) async {
-        let isNew = state.withLock { state in
-            defer { state.wasLeader = standing.isLeader }
-            return state.scaling == nil || (standing.isLeader && !state.wasLeader)
+        let isDue = state.withLock { state in
+            let leadsIn = standing.isLeader ? standing.epoch : nil
+            if let leadsIn, leadsIn != state.ledIn { (state.isLoaded, state.fencedBy) = (false, nil) }
+            state.ledIn = leadsIn
+            return !state.isLoaded
         }
-        guard isNew else { return }
-        let document = try? await registry.scalingState(of: settings.tier)
+        guard isDue else { return }
+        let document: ScalingDocument?
+        do throws(RegistryError) { document = try await registry.scalingState(of: settings.tier) } catch {
+            logger.debug("what was learned cannot be read now", metadata: ["reason": "\(error)"])
+            return
+        }
         var learned: LearnedState?
         if let document {
             do throws(LearnedDocument.Failure) { learned = try LearnedDocument.parse(document.json) } catch {
@@ -110,6 +144,7 @@ final class TierRunner: Sendable {
             }
         }
         state.withLock { state in
+            state.isLoaded = true
             guard var scaling = state.scaling.take() else {
                 state.scaling = ScalingState(learned: learned)
                 return
@@ -134,16 +169,35 @@ final class TierRunner: Sendable {
         guard isDue, settings.mode != .off else { return standing }
         var found: PlatformProblem?
         do throws(PlatformProblem) { try await driver.check(settings.tier) } catch { found = error }
-        state.withLock { $0.standingProblem = found }
-        return found
+        return state.withLock { state in
+            if found == nil { state.isProven = true }
+            state.standingProblem = found.map { Self.graver(of: state.standingProblem, $0) }
+            return state.standingProblem
+        }
+    }
+
+    /// A platform that does not answer now has not allowed what it refused before.
+    private static func graver(of standing: PlatformProblem?, _ new: PlatformProblem) -> PlatformProblem {
+        if case .away = new, let standing { standing } else { new }
     }
 
     // MARK: Acting
 
     /// Does what was decided, in order; stops at what fails, since the next tick sees what became of it.
-    private func perform(_ decision: Decision, _ standing: LeaderStanding) async -> String? {
+    private func perform(
+        _ decision: Decision, _ standing: LeaderStanding, _ mayAct: @Sendable (LeaderStanding) -> Bool
+    ) async -> String? {
         guard standing.isLeader else { return nil }
+        let isLoaded = state.withLock(\.isLoaded)
         for action in decision.actions {
+            // Whose drains stand is not known before the former leader's state is.
+            guard isLoaded || action.isGrowth else { continue }
+            guard mayAct(standing) else {
+                logger.info(
+                    "no longer leading: what was decided is left to the next leader",
+                    metadata: ["tier": "\(settings.tier.rawValue)", "epoch": "\(standing.epoch)"])
+                return nil
+            }
             do {
                 try await perform(action, epoch: standing.epoch)
             } catch let error as PlatformProblem {
@@ -180,10 +234,17 @@ final class TierRunner: Sendable {
     private static let noDeadline: Int64 = 30 * 86_400_000
 
     private func order(_ node: NodeID, drainMilliseconds: Int64?, _ epoch: UInt64) async throws(RegistryError) {
-        // Orders are repeated until reports show them, so the same order has the same id: a node follows it once.
-        let id = "\(NodeWish.autoscaler)-\(epoch)-\(drainMilliseconds == nil ? "undrain" : "drain")"
-        let wish = NodeWish(drainMilliseconds: drainMilliseconds, id: id, author: NodeWish.autoscaler, epoch: epoch)
-        try await registry.wish(wish, for: node)
+        try await registry.wish(
+            Self.wish(drainMilliseconds: drainMilliseconds, epoch, wallMilliseconds: WallClock.milliseconds), for: node)
+    }
+
+    /// An order is repeated only when reports do not show it, or after it was taken back: each has an id of its own, or a node that
+    /// heard the one before would not listen.
+    static func wish(drainMilliseconds: Int64?, _ epoch: UInt64, wallMilliseconds: Int64) -> NodeWish {
+        let word = drainMilliseconds == nil ? "undrain" : "drain"
+        return NodeWish(
+            drainMilliseconds: drainMilliseconds, id: "\(NodeWish.autoscaler)-\(epoch)-\(word)-\(wallMilliseconds)",
+            author: NodeWish.autoscaler, epoch: epoch)
     }
 
     private func names(_ nodes: [NodeID]) -> String {
@@ -245,37 +306,81 @@ final class TierRunner: Sendable {
         try? await registry.log(ClusterEvent(node: node, kind: kind, stream: nil, text: text))
     }
 
+    /// Stores what the next leader has to know: now and then, and when something is under way; until it succeeds, with each tick.
+    private func save(_ standing: LeaderStanding, isUrgent: Bool) async {
+        guard standing.isLeader else { return }
+        let now = MonotonicTime.now()
+        let learned = state.withLock { state -> LearnedState? in
+            if isUrgent { state.isUnsaved = true }
+            let isDue = state.isUnsaved || (state.savedAt.map { now - $0 >= Self.saveEvery } ?? true)
+            return state.isLoaded && isDue ? state.scaling?.learned : nil
+        }
+        guard let learned, let json = LearnedDocument.json(learned) else { return }
+        do throws(RegistryError) {
+            let isStored = try await registry.storeScalingState(
+                ScalingDocument(epoch: standing.epoch, json: json), of: settings.tier)
+            state.withLock { ($0.savedAt, $0.isUnsaved) = (now, false) }
+            var later: UInt64?
+            if !isStored { later = try await registry.scalingState(of: settings.tier)?.epoch }
+            await note(fence: later, standing)
+        } catch {
+            logger.debug("what was learned was not stored", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// How often a later epoch is warned of.
+    static let tellFenceEvery = Duration.seconds(60)
+
+    private static func fence(_ epoch: UInt64, by later: UInt64) -> String {
+        "epoch \(later) wrote what this leader of epoch \(epoch) decides on: another autoscaler leads by another lease"
+    }
+
+    /// What was to be stored was not, since a later epoch wrote there; or it was (nil).
+    private func note(fence later: UInt64?, _ standing: LeaderStanding) async {
+        let now = MonotonicTime.now()
+        let (isDue, isNews) = state.withLock { state in
+            let isNews = state.fencedBy != later
+            state.fencedBy = later
+            guard later != nil else { return (false, isNews) }
+            let isDue = state.toldFenceAt.map { now - $0 >= Self.tellFenceEvery } ?? true
+            if isDue { state.toldFenceAt = now }
+            return (isDue, isNews)
+        }
+        guard let later, isDue else { return }
+        let text = Self.fence(standing.epoch, by: later)
+        logger.warning(
+            "a later epoch fences this leader",
+            metadata: [
+                "tier": "\(settings.tier.rawValue)", "epoch": "\(standing.epoch)", "later": "\(later)",
+                "reason": "\(text)",
+            ])
+        // Once where operators look, too: the decisions of this leader are not kept any more.
+        if isNews { await log("fenced", "\(settings.tier.rawValue): \(text)") }
+    }
+
     private func write(_ decision: Decision, isNews: Bool, _ standing: LeaderStanding) async {
         guard standing.isLeader else { return }
         let now = MonotonicTime.now()
-        let (isKept, isSaved, learned) = state.withLock { state in
+        let isKept = state.withLock { state in
             let isKept = isNews || (state.keptAt.map { now - $0 >= Self.keepEvery } ?? true)
             if isKept { state.keptAt = now }
-            // What is under way has to be known to the next leader.
-            let isSaved = !decision.actions.isEmpty || (state.savedAt.map { now - $0 >= Self.saveEvery } ?? true)
-            if isSaved { state.savedAt = now }
-            return (isKept, isSaved, state.scaling?.learned)
+            return isKept
         }
         let record = ScalingRecord(leader: identity, driver: driver.name, decision: decision)
+        guard let json = record.json() else { return }
         do throws(RegistryError) {
-            if let json = record.json {
-                try await registry.logDecision(
-                    ScalingDocument(epoch: standing.epoch, json: json), of: settings.tier, isKept: isKept)
-            }
-            if isSaved, let learned, let json = LearnedDocument.json(learned) {
-                _ = try await registry.storeScalingState(
-                    ScalingDocument(epoch: standing.epoch, json: json), of: settings.tier)
-            }
+            try await registry.logDecision(
+                ScalingDocument(epoch: standing.epoch, json: json), of: settings.tier, isKept: isKept)
         } catch {
             logger.debug("the decision was not written down", metadata: ["reason": "\(error)"])
         }
     }
 }
 
-/// What operators want, as it was last read.
-struct OperatorNews: Sendable {
-    var events: [AnnouncedEvent] = []
-    var controls = ScalingControls()
+extension ScalingAction {
+    fileprivate var isGrowth: Bool {
+        if case .scale(let from, let to, _) = self { to > from } else { false }
+    }
 }
 
 extension PlatformProblem {

@@ -9,7 +9,7 @@ enum Tier: String, ExpressibleByArgument, CaseIterable {
     var role: NodeRole { self == .edge ? .edge : .origin }
 }
 
-/// Name of an announced event; part of a URL.
+/// Name of an announced event; part of a URL, and made of what names of nodes are made of.
 struct EventName: ExpressibleByArgument, Equatable {
     /// Longest name, bytes: as long as a node's.
     static let maximumBytes = 64
@@ -18,7 +18,7 @@ struct EventName: ExpressibleByArgument, Equatable {
 
     init?(argument: String) {
         guard (1...Self.maximumBytes).contains(argument.utf8.count), ![".", ".."].contains(argument),
-            AdminClient.encoded(argument) == argument
+            AdminClient.encoded(argument) == argument, !argument.utf8.contains(UInt8(ascii: "~"))
         else { return nil }
         text = argument
     }

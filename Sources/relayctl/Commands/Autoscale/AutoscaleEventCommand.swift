@@ -12,7 +12,7 @@ struct AutoscaleEventCommand: ParsableCommand {
             commandName: "add", abstract: "Announce an event, or change one of the same name.",
             discussion: "Capacity for the peak is there before the ramp begins, and stays until the end.")
 
-        @Argument(help: "Its name: letters, digits, and . - _ ~; at most 64.")
+        @Argument(help: "Its name: letters, digits, and . - _; at most 64.")
         var name: EventName
 
         @Option(
@@ -31,13 +31,18 @@ struct AutoscaleEventCommand: ParsableCommand {
                 valueName: "number"))
         var peak: Amount
 
-        @Option(help: ArgumentHelp("How long before the start the first of it may come.", valueName: "time"))
+        @Option(
+            help: ArgumentHelp(
+                "How long before the start the first of it may come; at most 24h.", valueName: "time"))
         var ramp = Span(seconds: 600)
 
         @Option(help: "The tier.")
         var tier = Tier.edge
 
         @OptionGroup var options: AdminOptions
+
+        /// Longest ramp that an autoscaler takes, s.
+        private static let maximumRamp = 86_400
 
         func run() async throws {
             let now = WallClock.now()
@@ -47,6 +52,7 @@ struct AutoscaleEventCommand: ParsableCommand {
             guard end > now else {
                 throw Failure.usage("The event was over at \(Units.instant(millisecondsSince1970: end)) UTC.")
             }
+            guard ramp.seconds <= Self.maximumRamp else { throw Failure.usage("--ramp takes at most 24h.") }
             let event = AnnouncedEvent(
                 name: name.text, tier: tier.role, startMilliseconds: start, endMilliseconds: end, peak: peak.value,
                 rampSeconds: Double(ramp.seconds))
@@ -58,10 +64,17 @@ struct AutoscaleEventCommand: ParsableCommand {
                 "\(Units.instant(millisecondsSince1970: start)) to \(Units.instant(millisecondsSince1970: end)) UTC"
             try console.print(
                 Prose.paragraph(
-                    "\(name.text): \(EventTable.quantity(peak.value)) \(what) from \(times). Capacity is there "
-                        + "\(Units.duration(seconds: Double(ramp.seconds))) before; "
+                    "\(name.text): \(EventTable.quantity(peak.value)) \(what) from \(times). "
+                        + "\(Self.promise(start: start, rampSeconds: Int64(ramp.seconds), now: now)); "
                         + "relayctl autoscale event remove \(name.text) calls it off.",
                     width: console.width, hasColour: options.hasColour))
+        }
+
+        /// When capacity is there; of what is past already, nothing is promised.
+        static func promise(start: Int64, rampSeconds: Int64, now: Int64) -> String {
+            start - rampSeconds * 1000 > now
+                ? "Capacity is there \(Units.duration(seconds: Double(rampSeconds))) before"
+                : "Its ramp has begun: capacity is asked for at once"
         }
     }
 

@@ -47,6 +47,11 @@ struct AutoscaleHistoryCommand: AsyncParsableCommand {
         }
     }
 
+    /// Of WHY, columns that are kept free for it where other columns can go.
+    private static let readable = 40
+    /// Terminals with fewer columns have no room for WHY.
+    private static let narrow = 72
+
     static func render(_ decisions: [Decision], tier: Tier, width: Int?, hasColour: Bool) -> String {
         guard !decisions.isEmpty else { return "Nothing was decided for the \(tier.rawValue) tier yet." }
         var table = Table([
@@ -54,9 +59,11 @@ struct AutoscaleHistoryCommand: AsyncParsableCommand {
             .init("CHANGE", alignsRight: true), .init("REASON", shrinks: true), .init("NEED", alignsRight: true),
             .init("WHY", shrinks: true),
         ])
+        var longest = 0
         for decision in decisions {
             let need = ScalingText.binding(of: decision)
             let why = decision.blocks.first.map { "\($0.code): \($0.text)" } ?? need?.text ?? ""
+            longest = max(longest, why.utf8.count)
             table.add(
                 [
                     Units.instant(millisecondsSince1970: decision.wallMilliseconds), decision.mode.rawValue,
@@ -68,6 +75,11 @@ struct AutoscaleHistoryCommand: AsyncParsableCommand {
                         ? .good : decision.target < decision.current ? .warning : .plain,
                     5: ScalingText.colour(ofReason: decision.reason),
                 ])
+        }
+        if let width, width >= narrow {
+            // What can be had elsewhere goes before WHY has no room to be read.
+            let room = max(0, min(longest, readable) - Table.narrowest)
+            table.leaveOut(["MODE", "NOW", "NEED", "CHANGE"], toFit: width - room)
         }
         table.leaveOut(["WHY", "MODE", "NEED", "CHANGE"], toFit: width)
         return table.render(width: width, hasColour: hasColour)

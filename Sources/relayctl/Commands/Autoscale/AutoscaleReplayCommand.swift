@@ -55,7 +55,9 @@ struct AutoscaleReplayCommand: AsyncParsableCommand {
 
     func run() async throws {
         let name = trace == "-" ? "standard input" : Self.name(of: trace)
-        let text = String(decoding: try SmallFile.read(trace, limit: DemandTrace.maximumBytes), as: UTF8.self)
+        var text = String(decoding: try SmallFile.read(trace, limit: DemandTrace.maximumBytes), as: UTF8.self)
+        // Spreadsheets begin a file with it.
+        if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
         let recorded: DemandTrace
         do throws(DemandTraceError) { recorded = try DemandTrace.parse(csv: text, name: name) } catch {
             throw Failure.usage("\(Escape.forTerminal(trace)): \(error.description).")

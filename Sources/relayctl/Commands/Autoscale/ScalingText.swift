@@ -45,6 +45,8 @@ enum ScalingText {
         case "capacity_unavailable":
             "the platform cannot give more nodes (capacity_unavailable): look at quotas and at pods that wait."
         case "crash_loop": "new pods do not come up (crash_loop): look at their logs; relayctl nodes shows who did."
+        case "fenced":
+            "another autoscaler leads by another lease (fenced): give all of a cluster one autoscaler.election and lease."
         case "wrong_victim": "a pod other than the drained one was deleted (wrong_victim)."
         default: nil
         }
