@@ -27,8 +27,10 @@ package struct TierSettings: Hashable, Sendable, Codable {
     /// How long drained nodes may keep their viewers, s; nil = until the last has left (origins with publishers).
     package var drainDeadline: Double? = 600
     /// Demand that falls by more than this share within `cliffWindow` s stops scale-in for `cliffFreeze` s.
+    /// Four minutes: a route or a sensor that drops out takes its time over it, and what follows at that pace has left too few
+    /// nodes for those who come back at once.
     package var cliffShare = 0.25
-    package var cliffWindow = 180.0
+    package var cliffWindow = 240.0
     package var cliffFreeze = 900.0
     /// Keep enough nodes that the loss of the largest zone leaves the others at 100 % at most.
     package var absorbsZoneLoss = false
