@@ -104,7 +104,7 @@ class Files(unittest.TestCase):
 
     def test_local_details(self):
         slash = "/"
-        for text in [f"see {slash}work/a/b", f"in {slash}home/me", "deb.example.org", "images.example.com/x", "see issue 12"]:  # fmt: skip
+        for text in [f"see {slash}work/a/b", f"in {slash}home/me", "deb.example.org", "registry.example.com/x", "see issue 12"]:  # fmt: skip
             self.assertEqual(rules(s.check_local("README.md", text)), ["local-detail"], text)
         for text in ["live/work/1", "$HOME/work/x", "127.0.0.1:1935", "https://www.swift.org/install", "a network/homework"]:
             self.assertEqual(s.check_local("README.md", text), [], text)
