@@ -20,7 +20,7 @@ package struct NotInTime: Error, CustomStringConvertible {
 ///   - limit: generous, since it is only reached when something is broken.
 /// - Throws: ``NotInTime``, and what the condition throws.
 package func eventually(
-    _ what: String, within limit: Duration = .seconds(5), every interval: Duration = .milliseconds(10),
+    _ what: String, within limit: Duration = .seconds(30), every interval: Duration = .milliseconds(10),
     _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + limit
