@@ -71,7 +71,7 @@ def main():
                 print(f"ok   {sentence}", flush=True)
             except Exception as error:  # noqa: BLE001 (every failure is a failed test)
                 failed += 1
-                print(f"FAIL {sentence}: {str(error)[:1500]}", flush=True)
+                print(f"FAIL {sentence}: {str(error)[:4000]}", flush=True)
                 if not isinstance(error, (AssertionError, Trouble)):
                     traceback.print_exc()
                 if function in NEEDED:

@@ -76,6 +76,7 @@ class Node:
             "rejectsTotal": 0,
             "sequence": self.sequence,
             "state": self.state,
+            "strandedViewers": 0,
             "streams": self.publishers,
             "uptimeSeconds": time.monotonic() - self.since,
             "viewers": round(self.viewers),

@@ -107,7 +107,35 @@ class Lab:
             return wait_until(what, seconds, looked, every)
         except Trouble as trouble:
             told = "".join(f"; {tier}: {self.told(tier)}" for tier in ("edge", "origin") if self.autoscalers)
-            raise Trouble(f"{trouble}{told}{'; ' + self.fleet.summary() if self.fleet else ''}") from None
+            raise Trouble(
+                f"{trouble}{told}{'; ' + self.fleet.summary() if self.fleet else ''}{self.unready()}"
+            ) from None
+
+    def unready(self):
+        """What stands between the tiers and all of their pods being ready, for a failure's text."""
+        found = []
+        for kind, tier in ((DEPLOYMENTS, "edge"), (STATEFUL, "origin")):
+            try:
+                pods, wanted = self.pods(tier), self.replicas(kind, tier)
+            except Exception as error:  # noqa: BLE001 (a failure is being told; this is only more of it)
+                return f"; the API server: {error}"
+            if len(pods) != wanted:
+                found.append(f"{len(pods)} {tier} pods of {wanted}")
+            for pod in pods:
+                conditions = pod["status"].get("conditions") or []
+                missing = [
+                    f"{one['type']}={one['status']} {one.get('reason', '')} {one.get('message', '')}".strip()
+                    for one in conditions
+                    if one["status"] != "True"
+                ]
+                if missing or not conditions or pod["metadata"].get("deletionTimestamp"):
+                    found.append(
+                        f"{pod['metadata']['name']} on {pod['spec'].get('nodeName')}: {pod['status'].get('phase')}"
+                        f"{' terminating' if pod['metadata'].get('deletionTimestamp') else ''}, {', '.join(missing)}"
+                    )
+        if self.fleet and self.fleet.refused:
+            found.append(f"the model was refused {len(self.fleet.refused)} times, last: {self.fleet.refused[-1]}")
+        return f"; {'; '.join(found)}" if found else ""
 
     # MARK: the cluster
 
