@@ -22,10 +22,14 @@ package struct DrainOrders: Sendable {
     private var state = State.serving
     /// The wish that was heard last: it is read again with each renewal.
     private var heard: String?
+    /// Whether this process has read before.
+    private var hasRead = false
     private var highest: (epoch: UInt64, at: MonotonicTime)?
 
     package enum Action: Hashable, Sendable {
         case nothing
+        /// It was meant for the process before this one: not followed, to be taken out of the registry.
+        case forget
         /// Drain, or go on draining with this deadline.
         case drain(Duration)
         /// Take no new work; publishers and viewers stay until they leave by themselves.
@@ -52,6 +56,20 @@ package struct DrainOrders: Sendable {
         return nil
     }
 
+    /// What a renewal at the registry brought. A wish that stands there when the process hears from it for the first time counts as
+    /// meant for the process before. It does not matter what became of the lease: an answer that came too late to hold it was the
+    /// first one all the same. (A wish given after a first renewal whose answer was lost is forgotten, too: whoever gave it sees
+    /// that the node does not drain, and the autoscaler orders again.)
+    package mutating func read(_ wish: NodeWish?, now: MonotonicTime) -> Action {
+        guard !hasRead else { return hear(wish, now: now) }
+        hasRead = true
+        guard let wish else { return .nothing }
+        heard = wish.id
+        // Whoever leads now is not older than whoever gave it.
+        if wish.isAutoscalers { _ = note(wish.epoch ?? 0, now: now) }
+        return .forget
+    }
+
     /// A wish was read.
     package mutating func hear(_ wish: NodeWish?, now: MonotonicTime) -> Action {
         guard let wish, wish.id != heard else { return .nothing }
@@ -69,12 +87,6 @@ package struct DrainOrders: Sendable {
         state = .draining(DrainOrigin(wish: wish.id, author: wish.author, epoch: wish.epoch))
         if wish.isAutoscalers, role == .origin { return .cordon }
         return .drain(min(.milliseconds(max(0, milliseconds)), Self.longestDeadline))
-    }
-
-    /// A wish was read that was meant for the process before this one: not followed, but its epoch is remembered.
-    package mutating func pass(_ wish: NodeWish, now: MonotonicTime) {
-        heard = wish.id
-        if wish.isAutoscalers { _ = note(wish.epoch ?? 0, now: now) }
     }
 
     /// The process goes down: nothing takes that back.

@@ -62,12 +62,8 @@ extension ClusterService {
             let renewal = try await registry.renew(record, report: report, ttl: configuration.cluster.leaseTTL)
             noteRegistryAnswers()
             let now = MonotonicTime.now()
-            let isFirst = state.withLock { state in
-                let isFirst = state.lease.state(now: now) == .seeking
-                state.lease.renewed(renewal, now: now)
-                return isFirst
-            }
-            if case .renewed(_, _, let wish) = renewal { await follow(wish, isFirst: isFirst) }
+            state.withLock { $0.lease.renewed(renewal, now: now) }
+            if case .renewed(_, _, let wish) = renewal { await follow(wish) }
             // A claim that the registry refused for a while is made again.
             forEachOwned { $0.registryBack(now: $1) }
             let ended = state.withLock { state in
@@ -214,20 +210,15 @@ extension ClusterService {
 
     // MARK: Drain
 
-    private func follow(_ wish: NodeWish?, isFirst: Bool) async {
-        if isFirst, let wish {
-            // Meant for the process before this one.
-            try? await registry.wish(nil, for: me)
-            state.withLock { $0.orders.pass(wish, now: .now()) }
-            return
-        }
+    private func follow(_ wish: NodeWish?) async {
         let action = state.withLock { state in
-            let action = state.orders.hear(wish, now: .now())
+            let action = state.orders.read(wish, now: .now())
             state.record.drain = state.orders.following
             return action
         }
         switch action {
         case .nothing: break
+        case .forget: try? await registry.wish(nil, for: me)
         case .drain(let deadline): await beginDrain(within: deadline)
         case .cordon: cordon()
         case .undrain: undrain()

@@ -22,6 +22,19 @@ struct DrainOrdersTests {
         #expect(orders.hear(wish("c"), now: .zero) == .nothing)
     }
 
+    @Test("what stands at the first reading was meant for the process before; what comes later is followed")
+    func firstReading() {
+        var orders = DrainOrders()
+        #expect(orders.read(wish("a", drain: 500, epoch: 7), now: .zero) == .forget)
+        #expect(orders.following == nil)
+        #expect(orders.read(wish("a", drain: 500, epoch: 7), now: .zero) == .nothing)
+        #expect(orders.read(wish("b", drain: 500, epoch: 6), now: .zero) == .refuse(.staleEpoch))
+        #expect(orders.read(wish("c", drain: 500, epoch: 7), now: .zero) == .drain(.milliseconds(500)))
+        var later = DrainOrders()
+        #expect(later.read(nil, now: .zero) == .nothing)
+        #expect(later.read(wish("a", drain: 500), now: .zero) == .drain(.milliseconds(500)))
+    }
+
     @Test("the autoscaler drains and takes it back, and says in which epoch")
     func autoscaler() {
         var orders = DrainOrders()
@@ -92,14 +105,6 @@ struct DrainOrdersTests {
         #expect(orders.hear(wish("c"), now: .zero) == .refuse(.ending))
         #expect(orders.hear(wish("d", drain: 5), now: .zero) == .refuse(.ending))
         #expect(orders.following == nil)
-    }
-
-    @Test("a wish for the process before is not followed, and its epoch counts")
-    func pass() {
-        var orders = DrainOrders()
-        orders.pass(wish("a", drain: 500, epoch: 7), now: .zero)
-        #expect(orders.hear(wish("a", drain: 500, epoch: 7), now: .zero) == .nothing)
-        #expect(orders.hear(wish("b", drain: 500, epoch: 6), now: .zero) == .refuse(.staleEpoch))
     }
 
     @Test("deadlines that no clock can hold are bounded")
