@@ -94,8 +94,10 @@ struct VerifyCommandTests {
         #expect(result.sums.disconnects >= 2 && result.sums.duplicates == 0 && result.sums.lost == 0)
         let report = try #require(result.viewers.first?.report)
         #expect(report.video.replayed > 0 && report.disconnections.first?.reason == "the stream ended")
+        // The first run may have asked any number of times before it heard that it was to end.
+        let before = server.requests.count
         let allowed = try await Self.run("verify \(url) --reconnect --max-disconnects 100000 -o json") {
-            server.requests.count > 6
+            server.requests.count > before + 4
         }
         #expect(allowed.code == 0, "\(allowed.err)")
     }
