@@ -45,18 +45,20 @@ package struct ScalingTable: Sendable {
     }
 
     /// See ``ScalingStore/logDecision(_:of:isKept:)``.
+    @discardableResult
     package mutating func log(
         _ document: ScalingDocument, of tier: NodeRole, isKept: Bool, wallMilliseconds: Int64, now: MonotonicTime
-    ) {
-        guard !Self.isFenced(current[tier], from: document.epoch, now: now) else { return }
+    ) -> Bool {
+        guard !Self.isFenced(current[tier], from: document.epoch, now: now) else { return false }
         current[tier] = Written(document: document, at: now)
-        guard isKept else { return }
+        guard isKept else { return true }
         var logged = history[tier] ?? []
         logged.append(Logged(wallMilliseconds: wallMilliseconds, json: document.json, at: now))
         let surplus = logged.count - ScalingLimits.maximumDecisions
         // In batches: taking one from the front moves all others.
         if surplus > ScalingLimits.maximumDecisions / 10 { logged.removeFirst(surplus) }
         history[tier] = logged
+        return true
     }
 
     private static func isFenced(_ written: Written?, from epoch: UInt64, now: MonotonicTime) -> Bool {

@@ -13,8 +13,11 @@ package protocol ScalingStore: Sendable {
     func storeScalingState(_ document: ScalingDocument, of tier: NodeRole) async throws(RegistryError) -> Bool
 
     /// Notes a tier's newest decision as the current one; appends it to the tier's history when `isKept`. History reaches back a
-    /// day, and 20,000 decisions at most. Nothing happens where a later epoch wrote.
-    func logDecision(_ document: ScalingDocument, of tier: NodeRole, isKept: Bool) async throws(RegistryError)
+    /// day, and 20,000 decisions at most.
+    ///
+    /// - Returns: false when a later epoch wrote there, and nothing happened.
+    @discardableResult
+    func logDecision(_ document: ScalingDocument, of tier: NodeRole, isKept: Bool) async throws(RegistryError) -> Bool
     /// The newest decision of each tier and how old it is by the registry's clock, ms.
     func currentDecisions() async throws(RegistryError) -> [(document: ScalingDocument, ageMilliseconds: Int64)]
     /// Decisions of a tier's history, oldest first: the newest `limit` up to an instant (ms since 1970; nil = now).
@@ -24,7 +27,7 @@ package protocol ScalingStore: Sendable {
     func announcedEvents() async throws(RegistryError) -> [String: String]
     /// Adds, replaces, or takes away (nil). At most 1,000 are kept; more are refused.
     func announce(_ event: String?, named name: String) async throws(RegistryError)
-    /// What operators have set, of these names; a name that nobody set is missing. nil when something stands there that cannot be
+    /// What operators (and the leader, for its own mark) have set, of these names; a name that nobody set is missing. nil when something stands there that cannot be
     /// read, which is not the same as nothing.
     func scalingControls(_ names: [String]) async throws(RegistryError) -> [String: String]?
     /// Sets one and leaves the others as they are.

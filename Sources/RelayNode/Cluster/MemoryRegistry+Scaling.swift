@@ -10,11 +10,12 @@ extension MemoryRegistry: ScalingStore {
         return try callScaling { table, now, _ in table.store(document, of: tier, now: now) }
     }
 
+    @discardableResult
     package func logDecision(
         _ document: ScalingDocument, of tier: NodeRole, isKept: Bool
-    ) async throws(RegistryError) {
+    ) async throws(RegistryError) -> Bool {
         try ScalingLimits.check(document, longest: ScalingLimits.longestDecision, "a decision")
-        try callScaling { $0.log(document, of: tier, isKept: isKept, wallMilliseconds: $2, now: $1) }
+        return try callScaling { $0.log(document, of: tier, isKept: isKept, wallMilliseconds: $2, now: $1) }
     }
 
     package func currentDecisions() async throws(RegistryError) -> [(document: ScalingDocument, ageMilliseconds: Int64)]

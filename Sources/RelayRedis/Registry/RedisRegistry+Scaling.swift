@@ -17,11 +17,14 @@ extension RedisRegistry: ScalingStore {
         return try await call(.storeScalingState, [tier.rawValue, "\(document.epoch)", document.json]).integer == 1
     }
 
+    @discardableResult
     package func logDecision(
         _ document: ScalingDocument, of tier: NodeRole, isKept: Bool
-    ) async throws(RegistryError) {
+    ) async throws(RegistryError) -> Bool {
         try ScalingLimits.check(document, longest: ScalingLimits.longestDecision, "a decision")
-        _ = try await call(.logDecision, [tier.rawValue, "\(document.epoch)", document.json, isKept ? "1" : "0"])
+        return try await call(
+            .logDecision, [tier.rawValue, "\(document.epoch)", document.json, isKept ? "1" : "0"]
+        ).integer == 1
     }
 
     package func currentDecisions() async throws(RegistryError) -> [(document: ScalingDocument, ageMilliseconds: Int64)]

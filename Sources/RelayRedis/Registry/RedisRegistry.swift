@@ -23,7 +23,7 @@ import Synchronization
 /// | `scaling:state:{tier}`, `scaling:decision:{tier}` | hash: epoch, at (ms by Redis' clock), JSON |
 /// | `scaling:history:{tier}` | stream of a day's decisions (JSON), 20,000 at most |
 /// | `scaling:events` | hash: name → announced event (JSON) |
-/// | `scaling:controls` | what operators have set for scaling, a field each |
+/// | `scaling:controls` | what operators have set for scaling, a field each, and a mark that it was not emptied since |
 /// | `scaling:leader:{group}` | hash: holder, epoch; its TTL is the lease |
 /// | `scaling:epoch:{group}` | the highest epoch of its leaders |
 ///

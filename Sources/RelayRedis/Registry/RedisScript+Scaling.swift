@@ -49,7 +49,7 @@ extension RedisScript {
         """
 
     /// The history is a stream, whose ids are milliseconds of Redis' clock. One whose newest id is far in the future would hide
-    /// all that follows, so it begins anew. ARGV: tier, epoch, document, '1' when it is kept.
+    /// all that follows, so it begins anew. ARGV: tier, epoch, document, '1' when it is kept. → whether it was written
     static let logDecisionText = """
         local key, log = p .. 'scaling:decision:' .. ARGV[1], p .. 'scaling:history:' .. ARGV[1]
         if isFenced(key, tonumber(ARGV[2])) then return 0 end

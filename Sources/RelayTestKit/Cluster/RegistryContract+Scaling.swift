@@ -50,7 +50,8 @@ extension RegistryContract {
             try await store.decisions(of: .edge, until: nil, limit: 10).isEmpty, "there is history before the first")
         for index in 0..<40 {
             let document = ScalingDocument(epoch: 3, json: #"{"n":\#(index)}"#)
-            try await store.logDecision(document, of: .edge, isKept: index % 2 == 0)
+            let isWritten = try await store.logDecision(document, of: .edge, isKept: index % 2 == 0)
+            findings.expect(isWritten, "decision \(index) is not taken")
         }
         try await store.logDecision(ScalingDocument(epoch: 9, json: #"{"origin":1}"#), of: .origin, isKept: true)
         let current = try await store.currentDecisions()
@@ -73,7 +74,9 @@ extension RegistryContract {
         findings.expect(
             try await store.decisions(of: .edge, until: .min, limit: -1).isEmpty, "fewer than none are some")
 
-        try await store.logDecision(ScalingDocument(epoch: 2, json: #"{"stale":1}"#), of: .edge, isKept: true)
+        let isStaleWritten = try await store.logDecision(
+            ScalingDocument(epoch: 2, json: #"{"stale":1}"#), of: .edge, isKept: true)
+        findings.expect(!isStaleWritten, "a decision of an earlier epoch is said to be taken")
         findings.expect(
             try await store.decisions(of: .edge, until: nil, limit: 1) == [#"{"n":38}"#],
             "a lower epoch's decision is in the history")

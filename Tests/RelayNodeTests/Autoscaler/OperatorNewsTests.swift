@@ -38,6 +38,45 @@ struct OperatorNewsTests {
         #expect(try await Array(empty.announcedEvents().keys) == ["final"])
     }
 
+    @Test func `events that were lost are kept though no control was ever set, and one taken away is not`() async throws
+    {
+        let before = registry()
+        try await announce("final", end: Self.now + 60_000, at: before)
+        try await announce("other", end: Self.now + 60_000, at: before)
+        var news = OperatorNews()
+        // The first reading marks the registry, the second knows the mark.
+        for _ in 0..<2 { try await news.read(before, isLeader: true, wallMilliseconds: Self.now) }
+        try await before.announce(nil, named: "other")
+        try await news.read(before, isLeader: true, wallMilliseconds: Self.now)
+        #expect(news.events.map(\.name) == ["final"] && !news.controls.isPaused)
+        let empty = registry()
+        for _ in 0..<2 { try await news.read(empty, isLeader: true, wallMilliseconds: Self.now) }
+        #expect(news.events.map(\.name) == ["final"])
+        #expect(try await Array(empty.announcedEvents().keys) == ["final"])
+        // And once more, since what was written back is marked, too.
+        let again = registry()
+        try await news.read(again, isLeader: true, wallMilliseconds: Self.now)
+        #expect(try await Array(again.announcedEvents().keys) == ["final"])
+    }
+
+    @Test func `what could not be written back is written as soon as it can be`() async throws {
+        let before = registry()
+        try await announce("final", end: Self.now + 60_000, at: before)
+        var news = OperatorNews()
+        for _ in 0..<2 { try await news.read(before, isLeader: true, wallMilliseconds: Self.now) }
+        // A store that takes no more events for a while.
+        let full = registry()
+        for index in 0..<ScalingLimits.maximumEvents {
+            try await announce("x\(index)", end: Self.now + 60_000, at: full)
+        }
+        try await news.read(full, isLeader: true, wallMilliseconds: Self.now)
+        #expect(news.events.contains { $0.name == "final" })
+        #expect(try await full.announcedEvents()["final"] == nil)
+        try await full.announce(nil, named: "x0")
+        try await news.read(full, isLeader: true, wallMilliseconds: Self.now)
+        #expect(try await full.announcedEvents()["final"] != nil)
+    }
+
     @Test func `an explicit word ends a pause, and an event that is taken away is gone`() async throws {
         let registry = registry()
         try await registry.setScalingControl("isPaused", to: "true")

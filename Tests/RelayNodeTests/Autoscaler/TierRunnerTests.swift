@@ -294,6 +294,30 @@ struct TierRunnerTests {
         #expect(runner.view.last?.blocks.map(\.code).contains("fenced") == false)
     }
 
+    @Test func `a later epoch that wrote the decision only fences, too, until the store takes one of ours`()
+        async throws
+    {
+        let later = Decision(
+            tier: .edge, wallMilliseconds: 0, epoch: 9, mode: .on, current: 2, target: 3, reason: "minimum")
+        let json = try #require(ScalingRecord(leader: "a9", driver: "fake", decision: later).json())
+        let record = ScalingDocument(epoch: 9, json: json)
+        // Another tier's leader is nobody to this one.
+        var origins = later
+        (origins.tier, origins.epoch) = (.origin, 90)
+        let other = try #require(ScalingRecord(leader: "a9", driver: "fake", decision: origins).json())
+        try await registry.logDecision(ScalingDocument(epoch: 90, json: other), of: .origin, isKept: false)
+        #expect(try await registry.logDecision(record, of: .edge, isKept: false))
+        let runner = runner()
+        for _ in 0..<2 { await runner.tick(nodes: [], news: OperatorNews(), standing: leader) }
+        #expect(runner.view.fences == [.decision: 9])
+        #expect(runner.view.last?.blocks.map(\.code).contains("fenced") == true)
+        #expect(try await registry.currentDecisions().map(\.document).contains(record))
+        let next = LeaderStanding(isLeader: true, epoch: 10, holder: "a1")
+        for _ in 0..<2 { await runner.tick(nodes: [], news: OperatorNews(), standing: next) }
+        #expect(runner.view.fences.isEmpty)
+        #expect(runner.view.last?.blocks.map(\.code).contains("fenced") == false)
+    }
+
     // MARK: Records and metrics
 
     @Test func `a decision too long for the store is cut, and says so`() throws {

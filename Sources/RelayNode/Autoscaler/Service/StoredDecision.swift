@@ -22,6 +22,15 @@ struct StoredDecision: Sendable {
         return found
     }
 
+    /// The epoch that wrote a tier's newest decision; nil when there is none.
+    static func epoch(of tier: NodeRole, _ store: any ScalingStore) async throws(RegistryError) -> UInt64? {
+        for (document, _) in try await store.currentDecisions()
+        where ScalingRecord.parse(document.json)?.decision.tier == tier {
+            return document.epoch
+        }
+        return nil
+    }
+
     func age(at now: MonotonicTime) -> Duration { ageThen + (now - readAt) }
 
     /// The count that its leader believed to be wanted once it had decided; nil where it offered none, or so long ago that the

@@ -42,9 +42,15 @@ final class TierRunner: Sendable {
         var ticks: UInt64 = 0
         var tickSeconds = 0.0
         var failures: [String: UInt64] = [:]
-        /// The later epoch that wrote where this leader would have; nil when none did.
-        var fencedBy: UInt64?
+        /// The later epochs that wrote where this leader would have.
+        var fences: [Stored: UInt64] = [:]
+        var fencedBy: UInt64? { fences.values.max() }
         var toldFenceAt: MonotonicTime?
+    }
+
+    /// What a leader writes, each under a key of its own.
+    enum Stored: Sendable, Hashable {
+        case state, decision
     }
 
     private let state = Mutex(State())
@@ -122,7 +128,7 @@ final class TierRunner: Sendable {
     private func takeOver(_ standing: LeaderStanding) async {
         let isDue = state.withLock { state in
             let leadsIn = standing.isLeader ? standing.epoch : nil
-            if let leadsIn, leadsIn != state.ledIn { (state.isLoaded, state.fencedBy) = (false, nil) }
+            if let leadsIn, leadsIn != state.ledIn { (state.isLoaded, state.fences) = (false, [:]) }
             state.ledIn = leadsIn
             return !state.isLoaded
         }
@@ -322,7 +328,7 @@ final class TierRunner: Sendable {
             state.withLock { ($0.savedAt, $0.isUnsaved) = (now, false) }
             var later: UInt64?
             if !isStored { later = try await registry.scalingState(of: settings.tier)?.epoch }
-            await note(fence: later, standing)
+            await note(fence: later, of: .state, standing)
         } catch {
             logger.debug("what was learned was not stored", metadata: ["reason": "\(error)"])
         }
@@ -336,13 +342,14 @@ final class TierRunner: Sendable {
     }
 
     /// What was to be stored was not, since a later epoch wrote there; or it was (nil).
-    private func note(fence later: UInt64?, _ standing: LeaderStanding) async {
+    private func note(fence later: UInt64?, of stored: Stored, _ standing: LeaderStanding) async {
         let now = MonotonicTime.now()
         let (isDue, isNews) = state.withLock { state in
-            let isNews = state.fencedBy != later
-            state.fencedBy = later
+            let before = state.fencedBy
+            state.fences[stored] = later
+            let isNews = state.fencedBy != before
             guard later != nil else { return (false, isNews) }
-            let isDue = state.toldFenceAt.map { now - $0 >= Self.tellFenceEvery } ?? true
+            let isDue = isNews || (state.toldFenceAt.map { now - $0 >= Self.tellFenceEvery } ?? true)
             if isDue { state.toldFenceAt = now }
             return (isDue, isNews)
         }
@@ -369,8 +376,15 @@ final class TierRunner: Sendable {
         let record = ScalingRecord(leader: identity, driver: driver.name, decision: decision)
         guard let json = record.json() else { return }
         do throws(RegistryError) {
-            try await registry.logDecision(
+            let isWritten = try await registry.logDecision(
                 ScalingDocument(epoch: standing.epoch, json: json), of: settings.tier, isKept: isKept)
+            var later: UInt64?
+            if !isWritten {
+                later = try await StoredDecision.epoch(of: settings.tier, registry)
+                // Refused, and by now nothing stands there that would refuse it: the next tick tells.
+                guard let later, later > standing.epoch else { return }
+            }
+            await note(fence: later, of: .decision, standing)
         } catch {
             logger.debug("the decision was not written down", metadata: ["reason": "\(error)"])
         }
