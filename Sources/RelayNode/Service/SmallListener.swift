@@ -10,10 +10,17 @@ enum SmallListener {
     /// ``RelayConfiguration/Limits/reservedDescriptors``.
     static let maximumConnections = 96
 
+    /// How long an answer may wait for a peer that does not take it. A scraper takes one within a second; half a minute is for one
+    /// whose machine swaps.
+    static let writePatience = TimeAmount.seconds(30)
+
     /// A connection is closed that says nothing, or not all of its request, for as long as a viewer may take for its request.
-    /// What is being answered is not cut.
+    /// What is being answered is not cut, but for a peer that takes (nearly) nothing of the answer for ``writePatience``.
     static func server(_ limits: RelayConfiguration.Limits) -> HTTPServerBuilder {
-        .http1(configuration: HTTP1Channel.Configuration(idleTimeout: TimeAmount(limits.httpRequestTimeout)))
+        .http1(
+            configuration: HTTP1Channel.Configuration(
+                additionalChannelHandlers: [StalledWriteGuard(patience: writePatience)],
+                idleTimeout: TimeAmount(limits.httpRequestTimeout)))
     }
 
     static func configuration(host: String, port: Int, logger: Logger) -> ApplicationConfiguration {
