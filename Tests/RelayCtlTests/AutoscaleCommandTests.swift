@@ -119,6 +119,7 @@ struct AutoscaleCommandTests {
                 reactive.egress   36.3  87.1 Gb/s now
 
                 plan      lead 118 s (p90 of 23 measurements) + hold 300 s; 75 % of a node is planned with
+                lead      p90 17 s where a machine was there, 131 s where a new one was waited for
                 buffer    1 node kept for the loss of a zone or of spot nodes
                 blocked   event_window: scale-in waits for the event final
                 orders    set replicas 42 -> 46

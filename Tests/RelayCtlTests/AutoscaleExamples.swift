@@ -34,6 +34,7 @@ enum AutoscaleExamples {
         {"tier":"\(tier)","wallMilliseconds":\(instant),"epoch":7,"mode":"\(mode)","current":\(current),"target":\(target),\
         "reason":"\(reason)","needs":[\(needs.joined(separator: ","))],"blocks":[\(blocks.joined(separator: ","))],\
         "actions":[\(actions.joined(separator: ","))],"leadSeconds":118,"leadSamples":\(samples),"holdSeconds":300,\
+        \(samples > 0 ? #""leadPlacedSeconds":17,"leadWaitedSeconds":131,"# : "")\
         "utilisation":0.75,"buffer":\(buffer)\(accuracy.map { ",\"accuracy\":\($0)" } ?? "")}
         """
     }

@@ -87,6 +87,9 @@ package struct NodeReport: Hashable, Sendable, Codable {
     /// Viewers that were taken in, and those of them that left or were ended.
     package var joinsTotal: UInt64 = 0
     package var leavesTotal: UInt64 = 0
+    /// Viewers here of streams that flowed and fell silent lately: their publisher or its origin was lost, and they may be about to
+    /// go and to come back. nil from a release that does not count them.
+    package var strandedViewers: Int?
     /// Distinct streams pulled from parents now.
     package var pulls = 0
     /// Other nodes' subscriptions served now.

@@ -6,7 +6,8 @@ extension RelayCode {
     package static let noSuchPath = RelayCode(
         1002, "There is nothing at this path.", hint: "Streams are at /app/name.flv.")
     package static let badQuery = RelayCode(
-        1003, "A query parameter has a value that is not allowed.", hint: "Use ?only=audio or ?only=video.")
+        1003, "A query parameter has a value that is not allowed.",
+        hint: "Players may ask for ?only=audio or ?only=video.")
 
     // MARK: 2xxx RTMP
     package static let handshakeTimeout = RelayCode(

@@ -36,7 +36,8 @@ enum AdminRoutes {
             var limit = defaultLimit
             if let asked = request.uri.queryParameters["limit"] {
                 guard let number = Int(asked), (1...maximumLimit).contains(number) else {
-                    return problem(.badQuery, .badRequest)
+                    return problem(
+                        .badQuery, .badRequest, message: "The limit is to be 1 to \(maximumLimit).")
                 }
                 limit = number
             }

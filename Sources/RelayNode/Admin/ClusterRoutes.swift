@@ -4,8 +4,9 @@ import RelayCluster
 import RelayCore
 
 extension AdminRoutes {
-    /// Locations and events in one answer unless asked for otherwise.
+    /// Locations and events in one answer unless asked for otherwise, and at most.
     static let defaultClusterLimit = 1_000
+    static let maximumClusterLimit = 100_000
 
     /// The cluster as this node sees it, and orders to its nodes. On a node alone they say that there is no cluster.
     static func addCluster(to router: Router<BasicRequestContext>, _ inspector: NodeInspector) {
@@ -20,7 +21,7 @@ extension AdminRoutes {
         }
         router.get("v1/cluster/nodes") { _, _ in json(await cluster.clusterNodes()) }
         router.get("v1/cluster/streams") { request, _ in
-            guard let limit = limit(request) else { return problem(.badQuery, .badRequest) }
+            guard let limit = limit(request) else { return badLimit }
             return json(await cluster.clusterStreams(limit: limit))
         }
         router.get("v1/cluster/locate/**") { _, context in
@@ -32,7 +33,7 @@ extension AdminRoutes {
             return json(await cluster.why(name))
         }
         router.get("v1/cluster/events") { request, _ in
-            guard let limit = limit(request) else { return problem(.badQuery, .badRequest) }
+            guard let limit = limit(request) else { return badLimit }
             let after = request.uri.queryParameters["after"].map(String.init)
             guard after.map(isEventID) ?? true else { return problem(.badQuery, .badRequest) }
             return await asking(cluster) { () async throws(RegistryError) in
@@ -103,9 +104,13 @@ extension AdminRoutes {
         }
     }
 
+    private static var badLimit: Response {
+        problem(.badQuery, .badRequest, message: "The limit is to be 1 to \(maximumClusterLimit).")
+    }
+
     private static func limit(_ request: Request) -> Int? {
         guard let asked = request.uri.queryParameters["limit"] else { return defaultClusterLimit }
-        guard let number = Int(asked), (1...100_000).contains(number) else { return nil }
+        guard let number = Int(asked), (1...maximumClusterLimit).contains(number) else { return nil }
         return number
     }
 

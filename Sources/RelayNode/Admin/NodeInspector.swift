@@ -173,6 +173,7 @@ package final class NodeInspector: Sendable {
         report.egressCapacity = egressCapacity
         report.ingestBitrate = status.bitrateIn
         report.viewers = status.viewers
+        report.strandedViewers = try await strandedViewers()
         report.publishers = status.publishers
         report.streams = status.streams
         report.joinsTotal = loops.reduce(0) { $0 &+ $1.joins }
@@ -188,6 +189,20 @@ package final class NodeInspector: Sendable {
         report.connections = status.connections
         report.maxConnections = status.maxConnections
         return report
+    }
+
+    /// Viewers of the streams that fell silent lately; each loop is asked for its viewers only while there are such streams.
+    private func strandedViewers() async throws -> Int {
+        var silent: Set<StreamName> = []
+        for fanout in fanouts {
+            silent.formUnion(try await fanout.loop.submit { fanout.silentStreams(now: .now()) }.get())
+        }
+        guard !silent.isEmpty else { return 0 }
+        var viewers = 0
+        for fanout in fanouts {
+            viewers += try await fanout.loop.submit { [silent] in fanout.viewerCount(of: silent) }.get()
+        }
+        return viewers
     }
 
     /// `GET /v1/drain`.
@@ -210,7 +225,8 @@ package final class NodeInspector: Sendable {
         }
         return MetricsText.render(
             NodeMetrics(
-                status: status, isReady: isReady, viewersByTransport: byTransport, ledger: ledger,
+                status: status, isReady: isReady, viewersByTransport: byTransport,
+                strandedViewers: try await strandedViewers(), ledger: ledger,
                 framesIn: loops.reduce(0) { $0 &+ $1.framesIn }, framesOut: loops.reduce(0) { $0 &+ $1.framesOut },
                 joins: loops.reduce(0) { $0 &+ $1.joins }, leaves: loops.reduce(0) { $0 &+ $1.leaves },
                 joinFailures: loops.reduce(0) { $0 &+ $1.joinFailures },

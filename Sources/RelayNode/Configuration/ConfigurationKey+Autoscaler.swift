@@ -40,7 +40,15 @@ extension ConfigurationKey {
                 allowed: "a path, or nothing for the pod's service account",
                 "PEM file with the API server's authorities."
             ) { $0.utf8.count <= 1_024 },
-        ] + edgeTier + edgeTier.map(\.ofOrigins)
+        ] + edgeTier + edgeOnly + edgeTier.map(\.ofOrigins)
+
+    /// A StatefulSet takes its highest ordinals, whatever they run on.
+    private static let edgeOnly: [ConfigurationKey] = [
+        .choice(
+            "autoscaler.edge.shrinkFirst", \.autoscaler.edge.shrinkFirst,
+            "Machines that scale-in gives back first, among nodes that are about as full. Nodes have to know what they are on: node.spot."
+        )
+    ]
 
     private static let edgeTier: [ConfigurationKey] = [
         .choice(

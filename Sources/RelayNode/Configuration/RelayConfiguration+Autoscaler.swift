@@ -83,7 +83,9 @@ extension RelayConfiguration {
             /// How long drained nodes may keep viewers; zero = until the last has left.
             package var drainDeadline: Duration
             /// Largest share of the tier that one scale-in takes.
-            package var shrinkShare = 0.1
+            package var shrinkShare = 0.25
+            /// Machines that scale-in gives back first among nodes that are about as full.
+            package var shrinkFirst = Machines.spot
             /// Nodes enough to lose the largest zone.
             package var zoneLoss = Switch.off
             /// Probability that a spot node is taken away within a lead time.
@@ -98,6 +100,13 @@ extension RelayConfiguration {
                 case off, observe
                 case upOnly = "up-only"
                 case on
+            }
+
+            /// See `VictimChoice.Preference` of RelayScaling, whose words these are.
+            package enum Machines: String, Sendable, Equatable, CaseIterable {
+                case spot
+                case onDemand = "on-demand"
+                case none
             }
 
             package enum Switch: String, Sendable, Equatable, CaseIterable {

@@ -123,6 +123,16 @@ final class LoopFanout: @unchecked Sendable {
     var allReplicas: some Collection<StreamReplica> { replicas.values }
     var viewerCount: Int { replicas.values.reduce(0) { $0 + $1.viewerCount } }
 
+    /// Viewers here of some streams.
+    func viewerCount(of streams: Set<StreamName>) -> Int {
+        streams.reduce(0) { $0 + (replicas[$1]?.viewerCount ?? 0) }
+    }
+
+    /// Streams at home here that fell silent lately.
+    func silentStreams(now: MonotonicTime) -> [StreamName] {
+        homeHubs.values.compactMap { $0.isNewlySilent(now: now) ? $0.name : nil }
+    }
+
     /// The viewer with an id, if it is on this loop.
     func viewer(id: UInt64) -> Viewer? {
         for replica in replicas.values {

@@ -283,7 +283,7 @@ extension StreamHub {
             return stamper.isHopeless
         }
         noteFacts(frame)
-        newestFrameAt = now
+        noteArrival(now: now)
         gop.append(frame)
         if mayHaveChildren { history.append(frame) }
         outbound.append(frame)

@@ -78,7 +78,7 @@ extension StreamHub {
             if !headersToInject.isEmpty { injectHeaders(before: frame, offset: offset) }
             takeIn(frame, offset: offset)
         }
-        newestFrameAt = now
+        noteArrival(now: now)
         framesPulled &+= UInt64(frames.count)
         flushOutbound(now: now)
         if !isFlowing, !gop.frames.isEmpty || facts.video == nil {

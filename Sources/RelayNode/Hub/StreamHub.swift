@@ -83,7 +83,9 @@ final class StreamHub: @unchecked Sendable {
     var republishes: UInt64 = 0
     var meter = StreamMeter()
     var facts = StreamFacts()
-    var newestFrameAt: MonotonicTime?
+    private(set) var newestFrameAt: MonotonicTime?
+    /// The longest wait for a frame lately: a still picture may send one each few seconds.
+    private var usualWait = Duration.zero
     /// The second publisher, in reserve.
     var standby: StandbyPublisher?
 
@@ -222,6 +224,29 @@ final class StreamHub: @unchecked Sendable {
     var hasPublisher: Bool { if case .live = state { true } else { false } }
     var isWaiting: Bool { if case .waiting = state { true } else { false } }
     var isPulled: Bool { if case .pulling = state { true } else { false } }
+
+    /// How long no frame may come before a stream that flowed counts as silent (encoders send several a second; others may take three
+    /// times as long as they did lately), and for how long that is news: who watched has gone by then, or waits for good.
+    static let silentAfter = Duration.seconds(3), silenceIsNews = Duration.seconds(60)
+    private static let usualWaits = 3
+    /// Frames within which a wait that was longer is forgotten, more or less.
+    private static let waitMemory = 64
+
+    /// Whether the stream flowed and stopped lately, at its publisher or anywhere on the way here.
+    func isNewlySilent(now: MonotonicTime) -> Bool {
+        guard let newestFrameAt else { return false }
+        let silence = now - newestFrameAt
+        return silence >= max(Self.silentAfter, usualWait * Self.usualWaits) && silence < Self.silenceIsNews
+    }
+
+    /// A frame came, or several at once.
+    func noteArrival(now: MonotonicTime) {
+        if let newestFrameAt {
+            let wait = now - newestFrameAt
+            usualWait = wait > usualWait ? wait : usualWait - (usualWait - wait) / Self.waitMemory
+        }
+        newestFrameAt = now
+    }
 
     /// The stream as the list shows it.
     func summary(viewers: Int, now: MonotonicTime) -> StreamSummary {

@@ -20,6 +20,9 @@ enum MetricsText {
             ["http-flv", "rtmp", "ws-flv"].map {
                 ("{transport=\"\($0)\"}", String(metrics.viewersByTransport[$0] ?? 0))
             })
+        writer.gauge(
+            "relay_viewers_stranded", "Subscribers whose stream flowed and fell silent within the last minute.",
+            metrics.strandedViewers)
         writer.gauge("relay_connections", "Sockets of publishers and viewers open now.", status.connections)
         writer.gauge("relay_connections_limit", "Sockets admitted at most.", status.maxConnections)
         writer.counter("relay_ingest_bytes_total", "Media bytes received from publishers.", status.bytesIn)

@@ -10,6 +10,8 @@ struct NodeMetrics: Sendable {
     var isReady: Bool
     /// `relay_viewers`: subscribers playing now, by transport.
     var viewersByTransport: [String: Int]
+    /// `relay_viewers_stranded`: of those, whose stream fell silent lately.
+    var strandedViewers = 0
     /// `relay_viewer_frames_total`: where every frame offered to a viewer went, by outcome.
     var ledger: LossLedger
     /// `relay_ingest_frames_total`: frames stamped.

@@ -2,8 +2,10 @@ import RelayCluster
 import RelayCore
 
 extension Autoscaler {
-    /// Share of demand whose publisher went that announces a fall (autoscaler.md §2.3).
-    private static let orphanedShare = 0.05
+    /// Share of the viewers whose stream fell silent that announces a fall (autoscaler.md §2.3).
+    private static let strandedShare = 0.05
+    /// And how many nodes' worth of viewers that is at least: two of thirty at night are no fall to come.
+    private static let strandedNodes = 0.5
     /// A pod that restarted so often does not start.
     private static let crashRestarts = 3
 
@@ -58,10 +60,13 @@ extension Autoscaler {
         let before = recent.prefix { tick.now - $0.at >= .seconds(span * 2 / 3) }
         let highest = before.isEmpty ? 0 : before.reduce(0) { $0 + $1.demand } / Double(before.count)
         let demand = tick.demand.demand(of: tick.tier)
-        let orphaned = tick.observations.orphanedShare
+        let stranded = tick.signals.stranded / max(1, tick.signals.freshLoad.viewers)
         // A handful of viewers is no cliff: whole nodes must hang on it.
         let isSteep = highest > 0 && demand < highest * (1 - tick.settings.cliffShare) && tick.serving > tick.minimum
-        if isSteep || (orphaned.isFinite && orphaned > orphanedShare) {
+        let isStranded =
+            tick.tier == .edges && tick.serving > tick.minimum && stranded > strandedShare
+            && stranded * Double(tick.serving) >= strandedNodes
+        if isSteep || isStranded {
             if state.cliffUntil == nil { state.counters.cliffs &+= 1 }
             state.cliffUntil = tick.now + .seconds(tick.settings.cliffFreeze)
         }

@@ -5,6 +5,8 @@ extension Autoscaler {
     /// Share of nodes with fresh reports from which growth is decided, and from which anything may be taken away (§2.6.1).
     private static let someShare = 0.5
     private static let fullShare = 0.95
+    /// A pod without a machine for so long waits for a new one: where there is room, schedulers place it within a second or two.
+    private static let placing = Duration.seconds(5)
     /// How long a count that we asked for is no surprise.
     private static let askedFor = Duration.seconds(60)
 
@@ -101,7 +103,7 @@ extension Autoscaler {
         for node in tick.signals.arrived {
             if let pod = tick.pods[node.text] { state.reported.insert(pod.identity) }
             guard let waiting = state.waiting.removeValue(forKey: node.text) else { continue }
-            state.learned.lead.add((now - waiting.askedAt).inSeconds)
+            state.learned.lead.add((now - waiting.askedAt).inSeconds, hasWaited: waiting.hasWaited)
         }
         guard let workload = tick.observations.workload else { return }
         if state.reported.count > workload.pods.count + 100 {
@@ -114,7 +116,10 @@ extension Autoscaler {
                 state.nodes[node]?.wasFresh != true
             else { continue }
             living.insert(pod.name)
-            guard state.waiting[pod.name] == nil else { continue }
+            if let waiting = state.waiting[pod.name] {
+                if pod.machine == nil, now - waiting.since >= placing { state.waiting[pod.name]?.hasWaited = true }
+                continue
+            }
             var askedAt = now
             if let growth = state.lastGrowth, now - growth < .seconds(60) { askedAt = growth }
             state.waiting[pod.name] = ScalingState.Waiting(since: now, askedAt: askedAt)

@@ -24,6 +24,9 @@ package struct Decision: Hashable, Sendable, Codable {
     package var leadSeconds: Double
     /// How many measurements the lead is made of; 0 = assumed.
     package var leadSamples: Int
+    /// The same of pods that found a machine at once, and of those that waited for a new one; nil until enough were seen.
+    package var leadPlacedSeconds: Double?
+    package var leadWaitedSeconds: Double?
     package var holdSeconds: Double
     package var utilisation: Double
     /// Nodes kept for the loss of a zone or of spot nodes, part of `target`.

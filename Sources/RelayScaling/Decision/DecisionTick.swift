@@ -73,6 +73,8 @@ struct DecisionTick {
         decision.leadSeconds = lead
         decision.leadSamples =
             state.learned.lead.samples.count >= LeadStatistics.enough ? state.learned.lead.samples.count : 0
+        decision.leadPlacedSeconds = state.learned.lead.p90Placed
+        decision.leadWaitedSeconds = state.learned.lead.p90Waited
         decision.holdSeconds = hold
         decision.utilisation = utilisation
     }

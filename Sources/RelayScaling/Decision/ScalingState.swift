@@ -65,6 +65,8 @@ package struct ScalingState: Sendable {
     struct Waiting: Hashable, Sendable {
         var since: MonotonicTime
         var askedAt: MonotonicTime
+        /// Whether it was seen without a machine for longer than placing one takes.
+        var hasWaited = false
     }
 
     /// - Parameter learned: What a former leader stored; nil on the first start ever.

@@ -172,11 +172,12 @@ enum DrainPlan {
                     node: id, zone: entry.record.zone, machine: pod.machine, viewers: track.load.viewers,
                     children: max(0, report.children), publishers: max(0, report.publishers),
                     release: entry.record.release,
-                    restarts: pod.restarts))
+                    restarts: pod.restarts, isSpot: entry.record.isSpot,
+                    staying: track.staying(for: deadline(tick) ?? .infinity)))
         }
         let survivors = candidates.count - count
         guard survivors > 0 else { return [] }
-        return VictimChoice.choose(count, of: candidates).map(\.node)
+        return VictimChoice.choose(count, of: candidates, preferring: tick.settings.shrinkFirst).map(\.node)
     }
 
     /// A StatefulSet takes its highest ordinals, whoever is drained.

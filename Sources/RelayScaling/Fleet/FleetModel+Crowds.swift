@@ -88,7 +88,6 @@ extension FleetModel {
             if tick == state.leaves {
                 let count = ticks(Self.exitSeconds)
                 let chance = 1 - Double.pow(1 - Self.exitShare, 1 / Double(count))
-                regions[region].orphaned += Int(audiences[index].viewers)
                 falls.append(FleetFall(audience: state.audience, chance: chance, until: tick &+ count))
             }
         }

@@ -98,7 +98,7 @@ extension FleetModel {
         let count = ticks(60)
         let chance = 1 - Double.pow(1 - share, 1 / Double(count))
         for index in Int(audienceStart[stream])..<Int(audienceStart[stream + 1]) {
-            regions[Int(audiences[index].region)].orphaned += Int(audiences[index].viewers)
+            regions[Int(audiences[index].region)].stranded += Int(audiences[index].viewers)
             falls.append(FleetFall(audience: Int32(truncatingIfNeeded: index), chance: chance, until: tick &+ count))
         }
     }

@@ -117,7 +117,7 @@ extension FleetModel {
         WorkloadStatus(uid: Self.uid(region), replicas: regions[region].replicas, pods: regions[region].pods)
     }
 
-    /// Everything that a tick of a region's decision looks at. Takes the share of orphaned demand with it.
+    /// Everything that a tick of a region's decision looks at.
     package mutating func observe(_ region: Int) -> ScalingObservations {
         let isAway = settings.faults.contains { $0.kind == .registry && isActive($0) }
         var observations = ScalingObservations(
@@ -125,9 +125,6 @@ extension FleetModel {
             wallMilliseconds: wallMilliseconds(at: seconds))
         observations.events = regions[region].announced
         observations.epoch = epoch
-        let viewers = max(1, regions[region].watching)
-        observations.orphanedShare = min(1, Double(regions[region].orphaned) / Double(viewers))
-        regions[region].orphaned = 0
         return observations
     }
 
@@ -169,6 +166,9 @@ extension FleetModel {
     package mutating func sendReports() {
         let lost = settings.faults.first { $0.kind == .beats && isActive($0) }?.amount ?? 0
         for region in regions.indices {
+            // A stream's viewers are spread over many edges, so that each sees its share of them.
+            let stranded = min(1, Double(regions[region].stranded) / Double(max(1, regions[region].watching)))
+            regions[region].stranded = 0
             for at in regions[region].entries.indices {
                 let row = regions[region].entryRow[at]
                 guard edges[row].hasReports else {
@@ -180,12 +180,12 @@ extension FleetModel {
                 }
                 // Two or three beats of 2 s fall into a tick of 5 s; one that arrives is enough.
                 if lost > 0, platformRandom.unit() < lost * lost * (tick % 2 == 0 ? 1 : lost) { continue }
-                report(row)
+                report(row, strandedShare: stranded)
             }
         }
     }
 
-    private mutating func report(_ row: Int32) {
+    private mutating func report(_ row: Int32, strandedShare: Double = 0) {
         let region = Int(edges[row].region)
         let at = Int(edges[row].entry)
         let load = loads[row]
@@ -200,6 +200,7 @@ extension FleetModel {
         report.egressCapacity = settings.edgeEgress
         report.ingestBitrate = Double(load.pulls) * 2.8e6
         report.viewers = Int(load.viewers)
+        report.strandedViewers = (Double(load.viewers) * strandedShare).wholeNumber
         report.joinsTotal = load.joins
         report.leavesTotal = load.leaves
         report.pulls = Int(load.pulls)

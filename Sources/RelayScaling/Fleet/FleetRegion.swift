@@ -31,7 +31,7 @@ struct FleetRegion {
     var zonePods: [Int]
     var zoneDownUntil: [Int32]
     /// Viewers of streams that lost their publisher since the last report.
-    var orphaned = 0
+    var stranded = 0
     var announced: [AnnouncedEvent] = []
 
     // As measured in the last tick.

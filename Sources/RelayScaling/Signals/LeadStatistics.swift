@@ -2,6 +2,9 @@
 package struct LeadStatistics: Hashable, Sendable, Codable {
     /// Newest last, s.
     package private(set) var samples: [Double] = []
+    /// The same of pods that found a machine at once, and of pods that waited for a new one. nil in what an earlier release stored.
+    private var placed: [Double]?
+    private var waited: [Double]?
 
     /// Fewer than this say too little; the configured lead holds until then.
     package static let enough = 5
@@ -12,19 +15,36 @@ package struct LeadStatistics: Hashable, Sendable, Codable {
     package init() {}
 
     /// See ``LearnedState/isSound``.
-    var isSound: Bool {
-        samples.count <= Self.most && samples.allSatisfy { $0.isFinite && $0 > 0 && $0 <= Self.longest }
+    package var isSound: Bool {
+        [samples, placed ?? [], waited ?? []].allSatisfy { samples in
+            samples.count <= Self.most && samples.allSatisfy { $0.isFinite && $0 > 0 && $0 <= Self.longest }
+        }
     }
 
-    package mutating func add(_ seconds: Double) {
+    /// - Parameter hasWaited: Whether the pod waited for a machine.
+    package mutating func add(_ seconds: Double, hasWaited: Bool = false) {
         guard seconds.isFinite, seconds > 0, seconds <= Self.longest else { return }
-        samples.append(seconds)
-        if samples.count > Self.most { samples.removeFirst(samples.count - Self.most) }
+        Self.append(seconds, to: &samples)
+        var ofKind = (hasWaited ? waited : placed) ?? []
+        Self.append(seconds, to: &ofKind)
+        if hasWaited { waited = ofKind } else { placed = ofKind }
     }
 
-    /// The 90th percentile; nil while too few are known.
-    package var p90: Double? {
-        guard samples.count >= Self.enough else { return nil }
+    private static func append(_ seconds: Double, to samples: inout [Double]) {
+        samples.append(seconds)
+        if samples.count > most { samples.removeFirst(samples.count - most) }
+    }
+
+    /// The 90th percentile of all; nil while too few are known. It is decided by: whether the next pod finds a machine is not known
+    /// beforehand, and as soon as one in ten waits for one this is that time.
+    package var p90: Double? { Self.p90(of: samples) }
+    /// Of pods that found a machine at once, for people: what a warm pool would give.
+    package var p90Placed: Double? { placed.flatMap(Self.p90) }
+    /// Of pods that waited for a machine, for people.
+    package var p90Waited: Double? { waited.flatMap(Self.p90) }
+
+    private static func p90(of samples: [Double]) -> Double? {
+        guard samples.count >= enough else { return nil }
         let sorted = samples.sorted()
         return sorted[min(sorted.count - 1, sorted.count * 9 / 10)]
     }

@@ -1,3 +1,4 @@
+import RealModule
 import RelayCluster
 import RelayCore
 
@@ -18,12 +19,58 @@ struct NodeTrack: Hashable, Sendable {
     var leaves: UInt64
     var refused: UInt64
     var drops: UInt64
+    /// Viewers that leave in a second, smoothed over ``leavingMemory``; and when it was looked at last.
+    private(set) var leaving = 0.0
+    private var leavingAt: MonotonicTime?
     /// The tick that saw the node last.
     var tick: UInt64
     /// When the node went missing: its lease ended, or its sequence stood still too long.
     var lostAt: MonotonicTime?
     /// Whether the node ever showed a fresh report.
     var wasFresh: Bool
+
+    /// s: a few minutes, as deadlines of drains have.
+    private static let leavingMemory = 300.0
+
+    init(id: NodeID, token: String) {
+        self.id = id
+        self.token = token
+        sequence = 0
+        load = Load()
+        isDraining = false
+        joins = 0
+        leaves = 0
+        refused = 0
+        drops = 0
+        tick = 0
+        wasFresh = false
+    }
+
+    /// Another process reports under the name: its counters begin where it says.
+    mutating func beginAnew(_ report: NodeReport, token: String) {
+        self.token = token
+        sequence = report.sequence
+        joins = report.joinsTotal
+        leaves = report.leavesTotal
+        refused = report.rejectsTotal &+ report.joinFailuresTotal
+        drops = report.dropsTotal
+        leaving = 0
+        leavingAt = nil
+    }
+
+    /// Notes how many viewers left since it was asked last.
+    mutating func noteLeaves(_ count: Double, now: MonotonicTime) {
+        defer { leavingAt = now }
+        guard let leavingAt, now > leavingAt else { return }
+        let seconds = (now - leavingAt).inSeconds
+        leaving += (count / seconds - leaving) * min(1, seconds / Self.leavingMemory)
+    }
+
+    /// Share of its viewers that are still there after so many seconds by themselves: sessions end as they did lately.
+    func staying(for seconds: Double) -> Double {
+        guard load.viewers >= 1, leaving > 0 else { return 1 }
+        return Double.exp(-leaving / load.viewers * seconds)
+    }
 
     /// Whether the last report is young enough to be believed.
     func isFresh(now: MonotonicTime, within limit: Duration) -> Bool {

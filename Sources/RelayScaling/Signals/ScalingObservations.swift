@@ -15,8 +15,6 @@ package struct ScalingObservations: Sendable {
     package var epoch: UInt64 = 0
     /// UTC, ms since 1970: for seasons and announced events only, never for windows.
     package var wallMilliseconds: Int64
-    /// Share of the tier's demand (0...1) on streams that lost their publisher since the last tick.
-    package var orphanedShare = 0.0
 
     package enum RegistryView: Sendable {
         /// The nodes of this tier with a living lease, freshly read.

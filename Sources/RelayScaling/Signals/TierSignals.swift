@@ -33,6 +33,8 @@ package struct TierSignals: Hashable, Sendable {
     package var leaves = 0.0
     package var refused = 0.0
     package var drops = 0.0
+    /// Viewers of fresh nodes whose stream fell silent lately.
+    package var stranded = 0.0
     /// Fresh nodes that said how long first frames take, and how many of them took too long.
     package var firstFrameNodes = 0
     package var firstFrameSlow = 0
@@ -97,16 +99,10 @@ package struct NodeTracks: Sendable {
                 }
                 track = tracks[slot]
             } else {
-                track = NodeTrack(
-                    id: id, token: entry.record.token, sequence: 0, movedAt: nil, load: Load(), isDraining: false,
-                    joins: 0, leaves: 0,
-                    refused: 0, drops: 0, tick: tick, lostAt: nil, wasFresh: false)
+                track = NodeTrack(id: id, token: entry.record.token)
+                track.tick = tick
                 if let report = entry.report {
-                    track.sequence = report.sequence
-                    track.joins = report.joinsTotal
-                    track.leaves = report.leavesTotal
-                    track.refused = report.rejectsTotal &+ report.joinFailuresTotal
-                    track.drops = report.dropsTotal
+                    track.beginAnew(report, token: entry.record.token)
                     // At the start nobody knows whether a report moves; of a node that just came it is the first one.
                     if hasRead { track.movedAt = now }
                 }
@@ -123,12 +119,7 @@ package struct NodeTracks: Sendable {
             var isQuarantined = false
             if let report = entry.report {
                 if track.token != entry.record.token || report.sequence < track.sequence {
-                    track.token = entry.record.token
-                    track.joins = report.joinsTotal
-                    track.leaves = report.leavesTotal
-                    track.refused = report.rejectsTotal &+ report.joinFailuresTotal
-                    track.drops = report.dropsTotal
-                    track.sequence = report.sequence
+                    track.beginAnew(report, token: entry.record.token)
                     track.movedAt = now
                 } else if report.sequence != track.sequence {
                     track.sequence = report.sequence
@@ -153,9 +144,13 @@ package struct NodeTracks: Sendable {
                 signals.fresh += 1
                 signals.freshLoad.add(track.load)
                 signals.joins += track.rise(\.joins, to: report.joinsTotal)
-                signals.leaves += track.rise(\.leaves, to: report.leavesTotal)
+                let left = track.rise(\.leaves, to: report.leavesTotal)
+                signals.leaves += left
+                track.noteLeaves(left, now: now)
                 signals.refused += track.rise(\.refused, to: report.rejectsTotal &+ report.joinFailuresTotal)
                 signals.drops += track.rise(\.drops, to: report.dropsTotal)
+                // Never more than there are: a node that says otherwise is believed no further.
+                signals.stranded += min(max(0, Double(report.strandedViewers ?? 0)), track.load.viewers)
                 if let slow = report.firstFrameP95, slow.isFinite, slow >= 0 {
                     signals.firstFrameNodes += 1
                     if slow > settings.firstFrameLimit { signals.firstFrameSlow += 1 }

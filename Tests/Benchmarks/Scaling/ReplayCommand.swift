@@ -28,6 +28,13 @@ struct ReplayCommand: AsyncParsableCommand {
     @Flag(help: "Only the autoscaler's own rows.")
     var own = false
 
+    @Option(
+        name: .customLong("try"),
+        help:
+            "Settings of the tier that shall differ, by the names of TierSettings: --try turnGap=60 --try cliffShare=9."
+    )
+    var trials: [String] = []
+
     func run() async throws {
         let began = ContinuousClock.now
         var settings = ReplaySettings()
@@ -35,7 +42,8 @@ struct ReplayCommand: AsyncParsableCommand {
         settings.replicasAtPeak = peak
         settings.utilisation = utilisation
         let traces = try Self.load(folder)
-        let reports = try await Self.play(traces, settings: settings, own: own)
+        let differing = try TrialSettings(trials)
+        let reports = try await Self.play(traces, settings: settings, own: own, differing: differing)
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys]
@@ -61,12 +69,14 @@ struct ReplayCommand: AsyncParsableCommand {
     }
 
     /// One task per trace: the longest decides how long it takes.
-    static func play(_ traces: [DemandTrace], settings: ReplaySettings, own: Bool) async throws -> [ReplayReport] {
+    static func play(
+        _ traces: [DemandTrace], settings: ReplaySettings, own: Bool, differing: TrialSettings = TrialSettings()
+    ) async throws -> [ReplayReport] {
         try await withThrowingTaskGroup(of: (Int, ReplayReport).self) { group in
             for (index, trace) in traces.enumerated() {
                 group.addTask {
                     let report = Replay.run(trace, settings: settings) { perNode in
-                        var policies = Self.ownPolicies(perNode: perNode, settings: settings)
+                        var policies = Self.ownPolicies(perNode: perNode, settings: settings, differing: differing)
                         guard !own else { return policies }
                         policies += Replay.baselines(perNode: perNode)
                         policies.append(Replay.bestPad(trace, settings: settings))
@@ -82,11 +92,15 @@ struct ReplayCommand: AsyncParsableCommand {
     }
 
     /// The whole decision, and the forecast alone to tell what the rest of the decision costs or adds.
-    static func ownPolicies(perNode: Double, settings: ReplaySettings) -> [any ScalingPolicy] {
-        [
-            AutoscalerPolicy(
-                perNode: perNode, utilisation: settings.utilisation, lead: settings.lead, hold: settings.hold,
-                metricDelay: settings.metricDelay, interval: 60),
+    static func ownPolicies(
+        perNode: Double, settings: ReplaySettings, differing: TrialSettings = TrialSettings()
+    ) -> [any ScalingPolicy] {
+        var policy = AutoscalerPolicy(
+            perNode: perNode, utilisation: settings.utilisation, lead: settings.lead, hold: settings.hold,
+            metricDelay: settings.metricDelay, interval: 60)
+        policy.settings = differing.applied(to: policy.settings)
+        return [
+            policy,
             ForecastPolicy(
                 perNode: perNode, lead: settings.lead, hold: settings.hold, metricDelay: settings.metricDelay),
         ]

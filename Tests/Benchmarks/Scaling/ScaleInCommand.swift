@@ -113,7 +113,6 @@ struct ScaleInEpisode {
         settings.drainDeadline = 240
         settings.cliffFreeze = 120
         settings.turnGap = 60
-        settings.shrinkShare = 0.2
         settings.manualHold = 120
     }
 

@@ -80,6 +80,57 @@ extension Integration {
             try autoscaler.admin.metrics()["relay_autoscaler_leader"] == 1
         }
 
+        @Test func `two that are asked for the wanted count say the same, and both say nothing without the registry`()
+            async throws
+        {
+            try await withCluster(origins: 1, edges: 2) { cluster in
+                let first = try await cluster.start("autoscaler", name: "a1", flags: flags())
+                try await eventually("it leads") { try leads(first) }
+                let second = try await cluster.start("autoscaler", name: "a2", flags: flags())
+                try await eventually("both know a count") { try desired(first) != nil && desired(second) != nil }
+                let now = Int64(Date().timeIntervalSince1970 * 1_000)
+                let event = AnnouncedEvent(
+                    name: "final", tier: .edge, startMilliseconds: now, endMilliseconds: now + 600_000, peak: 100,
+                    rampSeconds: 60)
+                let body = String(decoding: try JSONEncoder().encode(event), as: UTF8.self)
+                #expect(try second.admin.send("PUT", "/v1/autoscale/events/final", body: body) == 204)
+                try await eventually("the leader's count grows") { try (desired(first)?.desired ?? 0) >= 15 }
+                try await eventually("and so does the other's") {
+                    try (desired(second)?.desired ?? 0) >= 15
+                        && desired(second)?.desired == desired(first)?.desired
+                        && second.admin.metrics()[#"relay_desired_replicas{target="edge"}"#]
+                            == first.admin.metrics()[#"relay_desired_replicas{target="edge"}"#]
+                }
+                for autoscaler in [first, second] {
+                    #expect(try code("GET", "/v1/desired?target=origin", autoscaler) == "404 RLY-7061")
+                    #expect(try code("GET", "/v1/desired?target=nothing", autoscaler) == "400 RLY-7060")
+                    for method in ["GET", "POST", "PUT", "DELETE"] {
+                        #expect(try code(method, "/v1/streams", autoscaler) == "404 RLY-7062", "\(method)")
+                    }
+                }
+                #expect(try code("GET", "/v1/cluster/streams?limit=0", cluster.edges[0]) == "400 RLY-1003")
+
+                await cluster.redis.kill()
+                for autoscaler in [first, second] {
+                    try await eventually("nothing is said without the registry") {
+                        try code("GET", "/v1/desired?target=edge", autoscaler) == "503 RLY-7052"
+                    }
+                    #expect(try code("GET", "/v1/autoscale/status", autoscaler) == "503 RLY-7058")
+                    #expect(try code("POST", "/v1/autoscale/pause", autoscaler) == "503 RLY-7058")
+                }
+                await second.stop()
+                await first.stop()
+            }
+        }
+
+        /// Status and code of a refusal.
+        private func code(_ method: String, _ path: String, _ process: RelayProcess) throws -> String {
+            struct Problem: Decodable { var code: String }
+            let answer = try process.admin.request(method, path)
+            let problem = try? JSONDecoder().decode(Problem.self, from: Data(answer.body))
+            return "\(answer.status) \(problem?.code ?? "without a code")"
+        }
+
         @Test func `operators pause it, and switch the forecast off, at any node`() async throws {
             try await withCluster(origins: 1, edges: 1) { cluster in
                 let autoscaler = try await cluster.start("autoscaler", name: "a1", flags: flags())

@@ -66,6 +66,26 @@ extension Integration {
             }
         }
 
+        @Test func `viewers whose publisher dropped out are reported as stranded until it returns`() async throws {
+            try await withCluster(origins: 1, edges: 1, flags: ["--publish-grace", "60s"]) { cluster in
+                let publisher = try await SyntheticPublisher.start("stranded", on: cluster.origins[0], options())
+                let players = [
+                    try await RecordedPlayer.start("stranded", on: cluster.edges[0], .http),
+                    try await RecordedPlayer.start("stranded", on: cluster.edges[0], .rtmp),
+                ]
+                for player in players { try await player.reaches(publisher.nextNumber + 5) }
+                let gauge = { try cluster.edges[0].admin.metrics()["relay_viewers_stranded"] }
+                try await eventually("frames flow") { try gauge() == 0 }
+                await publisher.abort()
+                try await eventually("the edge counts them") { try gauge() == 2 }
+                let again = try await SyntheticPublisher.start(
+                    "stranded", on: cluster.origins[0], options(after: publisher))
+                for player in players { try await player.reaches(again.nextNumber + 5) }
+                try await eventually("nobody is counted any more") { try gauge() == 0 }
+                await again.finish()
+            }
+        }
+
         @Test func `viewers stay when their origin is killed and the publisher goes to another`() async throws {
             try await withCluster(origins: 2, edges: 2) { cluster in
                 let first = try await SyntheticPublisher.start("kill", on: cluster.origins[0], options())

@@ -110,7 +110,7 @@ struct ConfigurationPlacesTests {
         let other: [String: [String]] = [
             "integer": ["7", "9", "1000"], "size": ["7KiB", "65537", "5MiB", "20MiB"],
             "duration": ["1100ms", "110ms", "51s", "70s"],
-            "choice": ["takeover", "json", "debug", "on", "yes", "kubernetes"], "number": ["0.25"],
+            "choice": ["takeover", "json", "debug", "on", "yes", "kubernetes", "none"], "number": ["0.3"],
             "list": ["10.0.0.0/8", "https://x.example", "live=rtmp://x.example/live/{name}"],
             "secret": ["redis://x.example", "eight or more"],
             "text": ["n", "10.1.1.1", "https://x.example"], "adaptive or duration": ["7ms"],

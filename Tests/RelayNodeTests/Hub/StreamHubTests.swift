@@ -102,6 +102,27 @@ import Testing
 
     // MARK: Coming and going of publishers
 
+    @Test func `a stream that flowed counts as silent from three seconds until it is no news any more`() throws {
+        let harness = try HubHarness()
+        let (hub, publisher) = try #require(try harness.publish())
+        #expect(!hub.isNewlySilent(now: .now() + .seconds(30)))
+        let before = MonotonicTime.now()
+        harness.send(Media.start + [.key, .inter], hub, from: publisher)
+        let after = MonotonicTime.now()
+        #expect(!hub.isNewlySilent(now: before + .milliseconds(2_999)))
+        #expect(hub.isNewlySilent(now: after + .seconds(3)))
+        #expect(harness.fanout.silentStreams(now: after + .seconds(3)) == [hub.name])
+        #expect(hub.isNewlySilent(now: before + .milliseconds(59_999)))
+        #expect(!hub.isNewlySilent(now: after + .seconds(60)))
+        // A still picture that sends a frame each five seconds is as it always was.
+        for step in 1...5 { hub.noteArrival(now: after + .seconds(5 * step)) }
+        #expect(!hub.isNewlySilent(now: after + .seconds(39)))
+        #expect(hub.isNewlySilent(now: after + .seconds(41)))
+        // Whose publisher said goodbye is over and not silent.
+        hub.lose(publisher: publisher.id, isClean: true)
+        #expect(harness.fanout.silentStreams(now: after + .seconds(3)).isEmpty)
+    }
+
     @Test func `a publisher that is lost and comes back keeps its viewers, who go on at its keyframe`() throws {
         let harness = try HubHarness()
         let (hub, publisher) = try #require(try harness.publish())

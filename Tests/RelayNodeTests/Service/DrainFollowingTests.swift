@@ -141,6 +141,7 @@ import Testing
             #expect(report.egressCapacity > 0 && report.egressCapacity <= 4e9)
             #expect((0...1).contains(report.cpu))
             #expect(report.joinsTotal == 0 && report.leavesTotal == 0 && report.firstFrameP95 == nil)
+            #expect(report.strandedViewers == 0)
             #expect(report.rejectsTotal == 0 && report.joinFailuresTotal == 0)
             let metrics = try await inspector.metrics()
             #expect(metrics.contains("\nrelay_viewer_leaves_total 0\n"))

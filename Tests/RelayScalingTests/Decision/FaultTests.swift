@@ -291,12 +291,66 @@ struct FaultTests {
     }
 
     @Test("streams that lost their publisher freeze scale-in before viewers leave")
-    func orphanedStreams() {
+    func strandedViewers() {
         var tier = idle()
-        tier.orphanedShare = 0.06
+        tier.strandedShare = 0.06
         #expect(tier.tick().reason == "cliff_guard")
-        tier.orphanedShare = 0
+        tier.strandedShare = 0
         #expect(tier.run(seconds: 600).reason == "cliff_guard")
+    }
+
+    @Test("nodes that do not count silent streams freeze nothing, nor does a share that is small")
+    func fewStranded() {
+        func isFrozen(_ share: Double?) -> Bool {
+            var tier = idle()
+            tier.strandedShare = share
+            return tier.tick().reason == "cliff_guard"
+        }
+        #expect(!isFrozen(nil) && !isFrozen(0.05) && isFrozen(0.06))
+    }
+
+    @Test("viewers of a tenth of a node, of a tier at its minimum, or at origins are no fall to come")
+    func tooFewStranded() {
+        func isFrozen(_ share: Double) -> Bool {
+            var small = ModelTier(4, mode: .observe)
+            small.isObeying = false
+            small.spread(400)
+            small.run(seconds: 90)
+            small.settings.mode = .on
+            small.strandedShare = share
+            return small.tick().isBlocked("cliff_guard")
+        }
+        #expect(!isFrozen(0.12) && isFrozen(0.13))
+        var least = idle()
+        least.settings.minimum = 10
+        least.strandedShare = 1
+        #expect(!least.tick().isBlocked("cliff_guard"))
+        var origins = ModelTier(10, viewersEach: 1, tier: .origin, mode: .observe)
+        origins.isObeying = false
+        origins.run(seconds: 90)
+        origins.settings.mode = .on
+        origins.strandedShare = 1
+        #expect(!origins.tick().isBlocked("cliff_guard"))
+    }
+
+    @Test("a node's word on silent streams counts for its own viewers only")
+    func strandedLies() {
+        func tier(_ others: Double, lie: Int) -> ModelTier {
+            var tier = ModelTier(25, mode: .observe)
+            tier.controls.usesForecast = false
+            tier.isObeying = false
+            tier.spread(5_000)
+            tier.run(seconds: 90)
+            tier.settings.mode = .on
+            tier.strandedShare = others
+            tier.nodes[tier.names[0]]?.change = { $0.strandedViewers = lie }
+            return tier
+        }
+        // One of 25 has 4 %.
+        var boaster = tier(0, lie: .max)
+        #expect(!boaster.tick().isBlocked("cliff_guard"))
+        var denier = tier(0.06, lie: .min)
+        #expect(denier.tick().isBlocked("cliff_guard"))
     }
 
     @Test("pods that wait for more than two lead times: no more are asked for")
@@ -355,6 +409,34 @@ struct FaultTests {
         let decision = tier.tick()
         #expect(decision.leadSamples == 6)
         #expect(decision.leadSeconds == 45)
+        #expect(decision.leadPlacedSeconds == 45 && decision.leadWaitedSeconds == nil)
+    }
+
+    @Test("a pod without a machine for some seconds counts as one that waited for a new one")
+    func waitsForMachine() {
+        var tier = idle()
+        tier.isObeying = true
+        tier.settings.mode = .upOnly
+        for round in 1...5 {
+            tier.settings.minimum = 10 + round
+            tier.tick()
+            let new = tier.names.filter { tier.nodes[$0]?.viewers == 0 && tier.nodes[$0]?.isRegistered == true }
+            for name in new {
+                tier.nodes[name]?.isRegistered = false
+                tier.nodes[name]?.isReady = false
+                tier.nodes[name]?.phase = .pending
+            }
+            tier.run(seconds: 40)
+            for name in new {
+                tier.nodes[name]?.phase = .running
+                tier.nodes[name]?.isRegistered = true
+                tier.nodes[name]?.isReady = true
+                tier.nodes[name]?.viewers = 1
+            }
+            tier.tick()
+        }
+        let decision = tier.tick()
+        #expect(decision.leadWaitedSeconds == 45 && decision.leadPlacedSeconds == nil)
     }
 
     @Test("nodes outside the workload serve too: fewer of its own are needed")

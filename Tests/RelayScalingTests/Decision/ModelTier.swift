@@ -39,7 +39,8 @@ struct ModelTier {
     var isRegistryAway = false
     var isSettled = true
     var problem: PlatformProblem?
-    var orphanedShare = 0.0
+    /// Of each node's viewers; nil: nodes of a release that does not count them.
+    var strandedShare: Double?
     /// Whether the actions of a decision happen.
     var isObeying = true
     /// Whether the platform makes and removes pods when the count changes.
@@ -85,6 +86,7 @@ struct ModelTier {
         report.sequence = node.sequence
         report.state = node.state
         report.viewers = node.viewers
+        report.strandedViewers = strandedShare.map { Int((Double(node.viewers) * $0).rounded()) }
         report.publishers = node.publishers
         report.joinsTotal = node.joins
         report.rejectsTotal = node.rejects
@@ -120,7 +122,6 @@ struct ModelTier {
         observations.controls = controls
         observations.isLeader = isLeader
         observations.platformProblem = problem
-        observations.orphanedShare = orphanedShare
         return observations
     }
 

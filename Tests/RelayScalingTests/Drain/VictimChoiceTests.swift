@@ -50,6 +50,34 @@ struct VictimChoiceTests {
         #expect(VictimChoice.choose(4, of: pool).map(\.node.text) == ["alone", "old", "plain", "other"])
     }
 
+    @Test("of nodes that are about as full, the preferred machines go first; a fuller one stays all the same")
+    func machines() throws {
+        func pool() throws -> [VictimChoice.Candidate] {
+            var pool = try [
+                candidate("spot", viewers: 105), candidate("demand", viewers: 100), candidate("told", viewers: 99),
+                candidate("full", viewers: 200),
+            ]
+            (pool[0].isSpot, pool[1].isSpot, pool[3].isSpot) = (true, false, true)
+            return pool
+        }
+        func order(_ preference: VictimChoice.Preference) throws -> [String] {
+            try VictimChoice.choose(3, of: pool(), preferring: preference).map(\.node.text)
+        }
+        #expect(try order(.spot) == ["spot", "told", "demand"])
+        #expect(try order(.onDemand) == ["demand", "told", "spot"])
+        #expect(try order(.none) == ["told", "demand", "spot"])
+    }
+
+    @Test("viewers who leave soon by themselves count for half")
+    func staying() throws {
+        var pool = try [
+            candidate("long", viewers: 100), candidate("short", viewers: 150), candidate("broken", viewers: 400),
+        ]
+        pool[1].staying = 0.1
+        pool[2].staying = .nan
+        #expect(VictimChoice.choose(2, of: pool).map(\.node.text) == ["short", "long"])
+    }
+
     @Test("one node alone never goes")
     func alone() throws {
         #expect(VictimChoice.choose(1, of: [try candidate("a", viewers: 0)]).isEmpty)

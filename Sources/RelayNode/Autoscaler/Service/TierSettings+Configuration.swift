@@ -29,6 +29,7 @@ extension TierSettings {
         panicWindow = configured.stableWindow.seconds / 10
         drainDeadline = configured.drainDeadline > .zero ? configured.drainDeadline.seconds : nil
         shrinkShare = configured.shrinkShare
+        shrinkFirst = VictimChoice.Preference(rawValue: configured.shrinkFirst.rawValue) ?? .spot
         absorbsZoneLoss = configured.zoneLoss == .on
         spotRisk = configured.spotRisk
         manualHold = configured.manualHold.seconds

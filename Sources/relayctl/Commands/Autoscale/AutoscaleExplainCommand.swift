@@ -106,6 +106,11 @@ struct DecisionSheet {
             "plan",
             "lead \(Units.fixed(decision.leadSeconds, 0)) s (\(samples)) + hold \(Units.fixed(decision.holdSeconds, 0)) s; "
                 + "\(Units.percent(decision.utilisation)) of a node is planned with")
+        let kinds = [
+            decision.leadPlacedSeconds.map { "\(Units.fixed($0, 0)) s where a machine was there" },
+            decision.leadWaitedSeconds.map { "\(Units.fixed($0, 0)) s where a new one was waited for" },
+        ].compactMap(\.self)
+        if !kinds.isEmpty { sheet.add("lead", "p90 " + kinds.joined(separator: ", ")) }
         if decision.buffer != 0 {
             sheet.add("buffer", "\(Prose.count(decision.buffer, "node")) kept for the loss of a zone or of spot nodes")
         }
