@@ -57,7 +57,7 @@ def main():
         # A hollow machine has one core and room for 110 pods.
         for index in range(3):
             lab.plane.add_node(f"hollow-{index + 1}", f"zone-{'abc'[index]}")
-        lab.plane.wait_nodes()
+        lab.plane.require_nodes()
         lab.say(f"control plane with 3 hollow machines (logs: {FOLDER.relative_to(ROOT)})")
         broken = None
         for sentence, function in STEPS:

@@ -14,6 +14,7 @@ The programs come from build-control-plane.sh, which builds them once a machine.
 import argparse
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -372,44 +373,64 @@ class ControlPlane:
 
     # MARK: nodes
 
-    def add_node(self, name, zone="", labels=None):
-        """Starts a hollow node; `wait_nodes` waits for all of them."""
-        port, read_only = free_ports(2)
-        Child(
-            self.children,
-            name,
-            [
-                self.programs / "kubemark",
-                "--morph=kubelet",
-                f"--name={name}",
-                f"--kubeconfig={self.kubeconfig}",
-                f"--kubelet-port={port}",
-                f"--kubelet-read-only-port={read_only}",
-                "--logtostderr=true",
-                "--v=1",
-            ],
-            self.folder,
-            prefix=HARMLESS,
-        ).start()
-        self.nodes.append((name, {**({"topology.kubernetes.io/zone": zone} if zone else {}), **(labels or {})}))
+    def add_node(self, name, zone="", labels=None, seconds=NODE_SECONDS):
+        """Starts a hollow node and waits until it is Ready.
 
-    def wait_nodes(self, seconds=NODE_SECONDS):
-        for name, labels in self.nodes:
-            wait_until(f"node {name}", seconds, lambda: self.api.find(f"/api/v1/nodes/{name}"), every=0.3)
+        One by one, whatever control plane they are of: all hollow nodes of a machine serve the runtime that they make
+        believe at one and the same path (/tmp/kubelet_remote.sock, a constant of kubemark), and a new one takes it over.
+        A node that looks for its runtime while another starts finds none and ends, or finds the other's, where each of
+        the two takes the other's pods for left-overs and ends them. Once it is Ready a node has its connections, which
+        do not need the path any more.
+        """
+        with self._alone():
+            port, read_only = free_ports(2)
+            child = Child(
+                self.children,
+                name,
+                [
+                    self.programs / "kubemark",
+                    "--morph=kubelet",
+                    f"--name={name}",
+                    f"--kubeconfig={self.kubeconfig}",
+                    f"--kubelet-port={port}",
+                    f"--kubelet-read-only-port={read_only}",
+                    "--logtostderr=true",
+                    "--v=1",
+                ],
+                self.folder,
+                prefix=HARMLESS,
+            ).start()
+
+            def registered():
+                child.require_alive()
+                return self.api.find(f"/api/v1/nodes/{name}")
+
+            wait_until(f"node {name}", seconds, registered, every=0.3)
+            labels = {**({"topology.kubernetes.io/zone": zone} if zone else {}), **(labels or {})}
             if labels:
                 self.api.patch(f"/api/v1/nodes/{name}", {"metadata": {"labels": labels}})
-        wait_until(
-            "the hollow nodes to be Ready",
-            seconds,
-            lambda: all(
-                any(
-                    condition["type"] == "Ready" and condition["status"] == "True"
-                    for condition in (self.api.get(f"/api/v1/nodes/{name}").get("status", {}).get("conditions") or [])
-                )
-                for name, _ in self.nodes
-            ),
-            every=0.3,
-        )
+            wait_until(f"node {name} to be Ready", seconds, lambda: self._is_node_ready(name), every=0.3)
+            self.nodes.append(child)
+
+    def require_nodes(self):
+        """Raises Trouble when a node has ended or is not Ready."""
+        for child in self.nodes:
+            child.require_alive()
+            if not self._is_node_ready(child.name):
+                raise Trouble(f"node {child.name} is not Ready any more:\n{child.tail()}")
+
+    def _is_node_ready(self, name):
+        conditions = self.api.get(f"/api/v1/nodes/{name}").get("status", {}).get("conditions") or []
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+    @contextlib.contextmanager
+    def _alone(self):
+        """No other hollow node starts on this machine meanwhile, but where the programs' folder cannot be written to."""
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):
+                lock = stack.enter_context(open(self.programs / "hollow.lock", "w"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     # MARK: tokens
 
@@ -459,7 +480,7 @@ def control_plane(folder=None, nodes=(("hollow-a", "zone-a"), ("hollow-b", "zone
         plane = ControlPlane(children, folder).start()
         for name, zone in nodes:
             plane.add_node(name, zone)
-        plane.wait_nodes()
+        plane.require_nodes()
         yield plane
     finally:
         with undisturbed():

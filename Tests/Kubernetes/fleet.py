@@ -179,7 +179,8 @@ class Fleet:
             )["items"]:
                 metadata = pod["metadata"]
                 if pod["status"].get("phase") == "Running" and not metadata.get("deletionTimestamp"):
-                    found[metadata["name"]] = (role, metadata["uid"], pod["spec"].get("nodeName", ""))
+                    gate = [one["status"] for one in pod["status"].get("conditions") or [] if one["type"] == GATE]
+                    found[metadata["name"]] = (role, metadata["uid"], pod["spec"].get("nodeName", ""), gate)
         for name, node in list(self.nodes.items()):
             if name in found and found[name][1] == node.uid:
                 continue
@@ -187,9 +188,11 @@ class Fleet:
             self.gone.append((name, node.role, node.uid, by_autoscaler, round(node.viewers), node.publishers))
             self.cut += node.viewers
             del self.nodes[name]
-        for name, (role, uid, machine) in found.items():
+        for name, (role, uid, machine, gate) in found.items():
             if name not in self.nodes:
                 self.nodes[name] = Node(name, role, uid, self._zone(machine), machine)
+            # As it stands there, whoever wrote the pod's status last.
+            self.nodes[name].gate = gate[0] if gate else None
 
     def _zone(self, machine):
         if machine and machine not in self._zones:
@@ -262,6 +265,5 @@ class Fleet:
                     {"status": {"conditions": [{"type": GATE, "status": wanted}]}},
                     kind="application/strategic-merge-patch+json",
                 )
-                node.gate = wanted
             except Exception as error:  # noqa: BLE001 (the pod may have gone this moment)
                 self.refused.append(str(error))

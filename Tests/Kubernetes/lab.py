@@ -98,6 +98,8 @@ class Lab:
         def looked():
             if self.fleet:
                 self.fleet.require_alive()
+            for child in self.plane.nodes:
+                child.require_alive()
             for child in self.autoscalers.values():
                 if not getattr(child, "expected_dead", False):
                     child.require_alive()
@@ -113,7 +115,12 @@ class Lab:
 
     def unready(self):
         """What stands between the tiers and all of their pods being ready, for a failure's text."""
-        found = []
+        found = [
+            f"{child.name} has ended"
+            for child in self.children
+            if child.name.startswith(("etcd", "apiserver", "controller-manager", "scheduler"))
+            and not child.is_alive
+        ]
         for kind, tier in ((DEPLOYMENTS, "edge"), (STATEFUL, "origin")):
             try:
                 pods, wanted = self.pods(tier), self.replicas(kind, tier)
