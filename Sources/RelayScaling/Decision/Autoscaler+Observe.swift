@@ -134,9 +134,11 @@ extension Autoscaler {
 
     /// Pods that were asked for and not even made: a quota, or a controller that stands still.
     private static func noteMissing(_ state: inout ScalingState, _ workload: WorkloadStatus, _ now: MonotonicTime) {
-        let living = workload.pods.reduce(0) { $0 + ($1.isTerminating ? 0 : 1) }
+        let listed = workload.pods.reduce(0) { $0 + ($1.isTerminating ? 0 : 1) }
+        // Who lists fewer pods than the controller counts has an old list, and those that it lacks are there.
+        let living = max(listed, workload.countedPods ?? 0)
         // A platform that lists no pods says nothing about them.
-        guard living > 0, living < workload.replicas else {
+        guard listed > 0, living < workload.replicas else {
             state.missing = nil
             return
         }

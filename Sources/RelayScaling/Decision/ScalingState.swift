@@ -36,6 +36,8 @@ package struct ScalingState: Sendable {
     var waiting: [String: Waiting] = [:]
     var lastGrowth: MonotonicTime?
     var removal: Removal?
+    /// Nodes whose drain was taken back lately.
+    var takenBack: [NodeID: MonotonicTime] = [:]
     /// Drains whose pods terminate: the orders are taken back once these are gone.
     var endedDrains: [DrainOrder] = []
     /// Pods, by identity, that have been seen to report: whatever befalls them later, they do not wait for their start.

@@ -100,8 +100,10 @@ enum DrainPlan {
     }
 
     static func adopt(_ state: inout ScalingState, _ tick: DecisionTick) {
+        state.takenBack = state.takenBack.filter { tick.now - $0.value < orderAgain }
         for node in tick.signals.adoptable {
-            guard let pod = tick.pods[node.text] else { continue }
+            // Who was taken back a moment ago may not have heard of it yet: it is about to serve, and nothing to be removed.
+            guard state.takenBack[node] == nil, let pod = tick.pods[node.text] else { continue }
             var order = DrainOrder(
                 node: node, uid: pod.uid, wallMilliseconds: tick.observations.wallMilliseconds, now: tick.now,
                 deadline: deadline(tick))
@@ -210,6 +212,7 @@ enum DrainPlan {
         guard !back.isEmpty else { return [] }
         let set = Set(back)
         state.learned.drains.removeAll { set.contains($0.node) }
+        for node in back { state.takenBack[node] = tick.now }
         state.counters.undrains &+= UInt64(back.count)
         return [.undrain(back)] + (unmark.isEmpty ? [] : [.mark(unmark)])
     }
@@ -276,6 +279,7 @@ enum DrainPlan {
         if !dropped.isEmpty {
             let set = Set(dropped)
             state.learned.drains.removeAll { set.contains($0.node) }
+            for node in dropped { state.takenBack[node] = tick.now }
             actions.append(.undrain(dropped))
         }
         if !again.isEmpty { actions.append(.drain(again, deadline: deadline(tick))) }

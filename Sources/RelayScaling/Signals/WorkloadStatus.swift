@@ -6,14 +6,19 @@ package struct WorkloadStatus: Hashable, Sendable, Codable {
     package var replicas: Int
     /// Whether all replicas belong to the newest template and the platform has seen that template: no rollout is under way.
     package var isSettled: Bool
-    /// All pods of the workload; terminating ones included.
+    /// All pods of the workload; terminating ones included. A list may be some seconds older than the count.
     package var pods: [PodStatus]
+    /// Pods that the platform's controller counts, terminating ones left out, as of the replicas above; nil where nobody counts.
+    package var countedPods: Int?
 
-    package init(uid: String = "", replicas: Int, isSettled: Bool = true, pods: [PodStatus] = []) {
+    package init(
+        uid: String = "", replicas: Int, isSettled: Bool = true, pods: [PodStatus] = [], countedPods: Int? = nil
+    ) {
         self.uid = uid
         self.replicas = replicas
         self.isSettled = isSettled
         self.pods = pods
+        self.countedPods = countedPods
     }
 
     package var readyPods: Int { pods.reduce(0) { $0 + ($1.isReady && !$1.isTerminating ? 1 : 0) } }

@@ -182,6 +182,7 @@ struct ScaleInEpisode {
         if shownWorkload == nil || !numbers.chance(0.3) { shownWorkload = model.workload }
         guard var workload = shownWorkload else { return }
         workload.replicas = model.replicas
+        workload.countedPods = model.pods.count
         let isAway = second < troubleUntil && numbers.chance(0.3)
         var observations = ScalingObservations(
             registry: numbers.chance(0.005) ? .away : .nodes(model.nodes), workload: isAway ? nil : workload,

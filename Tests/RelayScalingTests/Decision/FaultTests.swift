@@ -514,4 +514,27 @@ struct FaultTests {
         #expect(tier.replicas == 10)
         #expect(tier.serving == 10, "nobody was drained for it")
     }
+
+    @Test("pods that the controller counts are there, however old the list is: they are not given up")
+    func oldList() {
+        func givesUp(counted: Bool) -> Bool {
+            var tier = ModelTier(10)
+            tier.controls.usesForecast = false
+            tier.hasController = false
+            tier.settings.assumedLead = 30
+            tier.spread(7_400)
+            tier.run(seconds: 90)
+            tier.spread(12_000)
+            tier.run(seconds: 150)
+            if counted { tier.countedPods = tier.replicas }
+            let asked = tier.replicas
+            tier.spread(7_000)
+            tier.isObeying = false
+            for _ in 0..<80 {
+                for case .scale(_, let to, _) in tier.tick().actions where to < asked { return true }
+            }
+            return false
+        }
+        #expect(givesUp(counted: false) && !givesUp(counted: true))
+    }
 }

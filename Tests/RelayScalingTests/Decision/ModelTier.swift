@@ -45,6 +45,8 @@ struct ModelTier {
     var isObeying = true
     /// Whether the platform makes and removes pods when the count changes.
     var hasController = true
+    /// As ``WorkloadStatus/countedPods``.
+    var countedPods: Int?
     var born = 0
     var uid = "w"
 
@@ -116,7 +118,9 @@ struct ModelTier {
         let isThere = if case .away = problem { false } else { true }
         var observations = ScalingObservations(
             registry: isRegistryAway ? .away : .nodes(entries),
-            workload: isThere ? WorkloadStatus(uid: uid, replicas: replicas, isSettled: isSettled, pods: pods) : nil,
+            workload: isThere
+                ? WorkloadStatus(
+                    uid: uid, replicas: replicas, isSettled: isSettled, pods: pods, countedPods: countedPods) : nil,
             wallMilliseconds: wallMilliseconds)
         observations.events = events
         observations.controls = controls

@@ -232,4 +232,22 @@ struct DrainTests {
         #expect(tier.run(seconds: 60).isBlocked("draining"))
         #expect(tier.replicas == 10)
     }
+
+    @Test("a node that was taken back and has not heard of it yet is not taken for a drain; later it is told again")
+    func takenBackUnheard() {
+        var tier = shrinking()
+        tier.tick()
+        for name in tier.names where tier.nodes[name]?.state == .draining {
+            tier.nodes[name]?.drain = DrainOrigin(wish: "autoscaler-0-drain", author: NodeWish.autoscaler, epoch: 0)
+        }
+        tier.spread(3_700)
+        tier.isObeying = false
+        tier.spread(7_000)
+        #expect(kinds(tier.tick()).contains("undrain"))
+        for _ in 0..<5 {
+            #expect(!kinds(tier.tick()).contains("undrain"))
+            #expect(tier.state.learned.drains.isEmpty)
+        }
+        #expect(kinds(tier.tick()).contains("undrain"))
+    }
 }

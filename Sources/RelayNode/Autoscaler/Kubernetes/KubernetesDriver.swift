@@ -51,7 +51,8 @@ package final class KubernetesDriver: ScalingDriver {
         }
         recorder.know(uid: uid, of: watcher.workload)
         return WorkloadStatus(
-            uid: uid, replicas: object.replicas, isSettled: object.isSettled, pods: pods.map { PodStatus($0) })
+            uid: uid, replicas: object.replicas, isSettled: object.isSettled, pods: pods.map { PodStatus($0) },
+            countedPods: object.countedPods)
     }
 
     package func scale(_ tier: NodeRole, from: Int, to: Int, uid: String) async throws(PlatformProblem) {
