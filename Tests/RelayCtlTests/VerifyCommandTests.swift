@@ -36,7 +36,7 @@ struct VerifyCommandTests {
     /// A command that is interrupted, as with Ctrl-C, once something has happened.
     private static func run(_ line: String, until: @escaping @Sendable () -> Bool) async throws -> CommandRun {
         let task = Task { await CommandRun.run(line) }
-        try await eventually("the servers were asked", within: .seconds(20)) { until() }
+        try await eventually("the servers were asked", within: .seconds(60)) { until() }
         task.cancel()
         return await task.value
     }
@@ -97,7 +97,7 @@ struct VerifyCommandTests {
         // The first run may have asked any number of times before it heard that it was to end.
         let before = server.requests.count
         let allowed = try await Self.run("verify \(url) --reconnect --max-disconnects 100000 -o json") {
-            server.requests.count > before + 4
+            server.requests.count > before + 2
         }
         #expect(allowed.code == 0, "\(allowed.err)")
     }

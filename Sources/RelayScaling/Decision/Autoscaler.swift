@@ -140,7 +140,9 @@ package enum Autoscaler {
                 actions.append(.scale(from: workload.replicas, to: target, uid: workload.uid))
             }
         }
-        if tick.canShrink, tick.settings.drainsFirst { actions += DrainPlan.remove(&state, &tick) }
+        // Never beside a larger count: should that one get lost, the smaller one would stand alone.
+        let isGrowing = actions.contains { if case .scale = $0 { true } else { false } }
+        if tick.canShrink, tick.settings.drainsFirst, !isGrowing { actions += DrainPlan.remove(&state, &tick) }
         if tick.canShrink, actions.isEmpty { actions += giveUpMissing(&state, &tick) }
         tick.decision.actions = actions
         return tick.decision

@@ -233,6 +233,13 @@ enum DrainPlan {
             tick.block("batch", "a removal is under way")
             return actions
         }
+        let listed = workload.pods.reduce(0) { $0 + ($1.isTerminating ? 0 : 1) }
+        guard listed == workload.countedPods ?? listed else {
+            // Drained pods that are gone already would be removed once more, and others in their place.
+            tick.block(
+                "stale_list", "\(listed) pods are listed, \(workload.countedPods ?? 0) are counted: waits for the list")
+            return actions
+        }
         let done = state.learned.drains.filter { isDone($0, reports[$0.node], tick) }
         guard !done.isEmpty else {
             tick.block("draining", "\(state.learned.drains.count) nodes drain, none of them is empty yet")

@@ -250,4 +250,17 @@ struct DrainTests {
         }
         #expect(kinds(tier.tick()).contains("undrain"))
     }
+
+    @Test("drained pods are not removed by a list that has more of them than the controller counts")
+    func listOlderThanCount() {
+        var tier = shrinking()
+        tier.tick()
+        tier.spread(3_700)
+        #expect(kinds(tier.tick()) == ["mark"])
+        tier.countedPods = 8
+        let decision = tier.tick()
+        #expect(kinds(decision) == [] && decision.isBlocked("stale_list"))
+        tier.countedPods = 10
+        #expect(tier.tick().actions == [.scale(from: 10, to: 5, uid: "w")])
+    }
 }
