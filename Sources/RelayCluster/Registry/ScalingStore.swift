@@ -27,8 +27,8 @@ package protocol ScalingStore: Sendable {
     func announcedEvents() async throws(RegistryError) -> [String: String]
     /// Adds, replaces, or takes away (nil). At most 1,000 are kept; more are refused.
     func announce(_ event: String?, named name: String) async throws(RegistryError)
-    /// What operators (and the leader, for its own mark) have set, of these names; a name that nobody set is missing. nil when something stands there that cannot be
-    /// read, which is not the same as nothing.
+    /// What operators (and the leader, for its own mark) have set, of these names; a name that nobody set is missing. nil when
+    /// something stands there that cannot be read, which is not the same as nothing.
     func scalingControls(_ names: [String]) async throws(RegistryError) -> [String: String]?
     /// Sets one and leaves the others as they are.
     func setScalingControl(_ name: String, to value: String) async throws(RegistryError)

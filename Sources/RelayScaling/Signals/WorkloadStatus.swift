@@ -8,7 +8,8 @@ package struct WorkloadStatus: Hashable, Sendable, Codable {
     package var isSettled: Bool
     /// All pods of the workload; terminating ones included. A list may be some seconds older than the count.
     package var pods: [PodStatus]
-    /// Pods that the platform's controller counts, terminating ones left out, as of the replicas above; nil where nobody counts.
+    /// Pods that the platform's controller counts, as of the replicas above; nil where nobody counts. A Deployment's leaves out
+    /// those that terminate, a StatefulSet's does not.
     package var countedPods: Int?
 
     package init(
